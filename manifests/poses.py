@@ -1,0 +1,132 @@
+"""Poses on disk: blocks of 64 frames, so that a window of one clip is read alone.
+
+A row of the table holds up to 64 frames of a clip's player. `keypoints` are float32, ordered (joint, [x, y, confidence],
+frame), then transposed byte by byte: first the lowest byte of every number, then the next, up to the highest. Neighbours in
+time lie side by side and share their high bytes, so zstd halves them. To read without this module:
+
+    numpy.frombuffer(keypoints, "u1").reshape(4, -1).T.copy().view("<f4").reshape(n_joints, 3, n_frames)
+
+x and y are pixels of the clip, kept to 1/16 pixel (no estimator is that good, and the zero bits pack well); confidence is 0
+to 1, kept to 1/256. A joint that was not seen has confidence 0; what its x and y are then means nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from manifests.parquet import read_parquet, write_parquet
+from manifests.tables import TABLES, Row, from_rows
+
+__all__ = ["BLOCK", "Poses", "pack", "read_poses", "unpack", "write_poses"]
+
+BLOCK = 64
+_PIXEL = 16  # steps a pixel
+_CONFIDENCE = 256
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Poses:
+    """The player's poses over a clip, or over a window of it.
+
+    Attributes:
+        clip_id: whose frames these are.
+        skeleton: the joint set, such as "coco17".
+        keypoints: (frames, joints, 3) float32: x and y in pixels, confidence from 0 to 1.
+        boxes: (frames, 4) float32: x0, y0, x1, y1 in pixels; NaN where the player isn't seen.
+        first_frame: the clip's frame that row 0 is.
+        made_by: tool and weights.
+    """
+
+    clip_id: str
+    skeleton: str
+    keypoints: Floats
+    boxes: Floats
+    first_frame: int = 0
+    made_by: str = ""
+
+    @property
+    def seen(self) -> npt.NDArray[np.bool_]:
+        """(frames,) whether the player was found."""
+        return np.asarray(np.isfinite(self.boxes).all(axis=1))
+
+
+def pack(keypoints: Floats) -> bytes:
+    """(frames, joints, 3) to the bytes of one block; x, y are rounded to 1/16 pixel, confidence to 1/256."""
+    rounded = np.empty_like(keypoints, dtype="<f4")
+    rounded[..., :2] = np.round(keypoints[..., :2] * _PIXEL) / _PIXEL
+    rounded[..., 2] = np.round(keypoints[..., 2] * _CONFIDENCE) / _CONFIDENCE
+    numbers = np.ascontiguousarray(rounded.transpose(1, 2, 0)).reshape(-1)
+    return numbers.view("u1").reshape(-1, 4).T.tobytes()
+
+
+def unpack(blob: bytes, n_frames: int, n_joints: int) -> Floats:
+    """The bytes of one block to (frames, joints, 3) float32."""
+    numbers = np.frombuffer(blob, "u1").reshape(4, -1).T.copy().view("<f4")
+    return np.ascontiguousarray(numbers.reshape(n_joints, 3, n_frames).transpose(2, 0, 1), dtype=np.float32)
+
+
+def write_poses(poses: Poses, path: Path | str) -> None:
+    """Write a whole clip's poses as one Parquet file.
+
+    Raises:
+        ValueError: keypoints and boxes differ in length, or a keypoint is not finite.
+        CannotWrite: the folder is read-only or its disk full.
+    """
+    if len(poses.keypoints) != len(poses.boxes):
+        raise ValueError(f"{len(poses.keypoints)} frames of keypoints, {len(poses.boxes)} of boxes")
+    if not np.isfinite(poses.keypoints).all():
+        raise ValueError("keypoints hold NaN or infinity; an unseen joint is confidence 0")
+    rows = [_row(poses, block) for block in range((len(poses.keypoints) + BLOCK - 1) // BLOCK)]
+    write_parquet(TABLES["poses"], from_rows(TABLES["poses"], rows), path)
+
+
+def _row(poses: Poses, block: int) -> Row:
+    part = slice(block * BLOCK, (block + 1) * BLOCK)
+    keypoints = poses.keypoints[part]
+    return {
+        "clip_id": poses.clip_id,
+        "block": block,
+        "n_frames": len(keypoints),
+        "skeleton": poses.skeleton,
+        "n_joints": keypoints.shape[1],
+        "keypoints": pack(keypoints),
+        "boxes": poses.boxes[part].reshape(-1),
+        "made_by": poses.made_by,
+    }
+
+
+def read_poses(path: Path | str, clip_id: str | None = None) -> Poses:
+    """Read one clip's poses from a file of one clip, or, with `clip_id`, from a table of many.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        KeyError: the table holds no such clip.
+        SchemaMismatch, BadInput: as `read_parquet`.
+    """
+    filters = None if clip_id is None else [("clip_id", "=", clip_id)]
+    table = read_parquet(TABLES["poses"], path, filters=filters)
+    if table.num_rows == 0:
+        raise KeyError(f"{path}: no poses of clip {clip_id}")
+    return _join(table.sort_by("block"))
+
+
+def _join(table: pa.Table) -> Poses:
+    rows = table.to_pylist()
+    blocks = [unpack(row["keypoints"], row["n_frames"], row["n_joints"]) for row in rows]
+    boxes = [np.asarray(row["boxes"], dtype=np.float32).reshape(-1, 4) for row in rows]
+    first = rows[0]
+    return Poses(
+        clip_id=first["clip_id"],
+        skeleton=first["skeleton"],
+        keypoints=np.concatenate(blocks),
+        boxes=np.concatenate(boxes),
+        first_frame=first["block"] * BLOCK,
+        made_by=first["made_by"],
+    )

@@ -1,0 +1,301 @@
+"""The tables: what a row is, its columns, and the version of its schema.
+
+Frames are 0-based and half-open, `[start, end)`, on the clip's constant frame rate. Every table is Parquet (zstd); its name
+and schema version stand in the file's metadata, so a reader that meets another version says so before it reads a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from manifests.errors import SchemaMismatch
+
+__all__ = ["PRIVATE", "TABLES", "Row", "Table", "check_version", "empty", "from_rows", "rows_of", "sorted_table"]
+
+Row = dict[str, Any]
+
+_TABLE_KEY = b"mgcollect.table"
+_VERSION_KEY = b"mgcollect.schema_version"
+
+_TEXTS = pa.list_(pa.string())
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the data set.
+
+    Attributes:
+        name: the file's stem under `tables/`.
+        row: what a row is, in words.
+        columns: its Arrow fields; a field that may be empty is nullable.
+        key: the columns that no two rows share; rows are kept sorted by them.
+        version: rises with every change of `columns`.
+    """
+
+    name: str
+    row: str
+    columns: tuple[pa.Field, ...]
+    key: tuple[str, ...]
+    version: int = 1
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema with name and version in its metadata."""
+        metadata = {_TABLE_KEY: self.name.encode(), _VERSION_KEY: str(self.version).encode()}
+        return pa.schema(self.columns, metadata=metadata)
+
+
+def _must(name: str, kind: Any) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+_may = pa.field
+
+_ALL = (
+    Table(
+        "players",
+        "a person, under a pseudonym",
+        (
+            _must("player_id", pa.string()),
+            _may("gender", pa.string()),
+            _may("country", pa.string()),
+            _may("birth_year", pa.int16()),
+            _must("opt_out", pa.bool_()),
+        ),
+        key=("player_id",),
+    ),
+    Table(
+        "players_private",
+        "who a pseudonym is, and where to look for them; never part of a release",
+        (
+            _must("player_id", pa.string()),
+            _must("name", pa.string()),
+            _must("aliases", _TEXTS),
+            _must("urls", _TEXTS),
+            _must("feeds", _TEXTS),
+            _may("query", pa.string()),
+        ),
+        key=("player_id",),
+    ),
+    Table(
+        "videos",
+        "a source recording",
+        (
+            _must("video_id", pa.string()),
+            _must("player_id", pa.string()),
+            _must("source_url", pa.string()),
+            _may("platform", pa.string()),
+            _may("platform_id", pa.string()),
+            _may("title", pa.string()),
+            _may("upload_date", pa.date32()),
+            _may("event", pa.string()),
+            _may("round", pa.string()),
+            _must("outcome", pa.string()),  # win, lose, unknown
+            _must("duration_s", pa.float64()),
+            _must("fps", pa.float64()),  # average; clips have a constant one
+            _must("variable_fps", pa.bool_()),
+            _must("width", pa.int32()),
+            _must("height", pa.int32()),
+            _may("licence", pa.string()),
+            _must("path", pa.string()),  # under the dataset's folder
+            _must("bytes", pa.int64()),
+            _must("sha256", pa.string()),
+            _must("found_by", _TEXTS),  # every query, feed or address that led to it
+            _must("checked_at", _TIME),
+            _must("availability", pa.string()),  # available, gone, private, unknown
+            _must("made_by", pa.string()),
+        ),
+        key=("video_id",),
+    ),
+    Table(
+        "clips",
+        "a stretch of one shot, with the player in view if it is kept",
+        (
+            _must("clip_id", pa.string()),
+            _must("video_id", pa.string()),
+            _must("player_id", pa.string()),
+            _must("start_pts", pa.int64()),  # presentation time stamps of the source, [start, end)
+            _must("end_pts", pa.int64()),
+            _must("time_base", pa.string()),  # seconds a unit, such as 1/90000
+            _must("start_s", pa.float64()),  # the same in seconds from the source's first frame
+            _must("end_s", pa.float64()),
+            _must("shot", pa.int32()),  # which shot of the video, from 0
+            _must("fps_num", pa.int32()),
+            _must("fps_den", pa.int32()),
+            _must("n_frames", pa.int32()),  # 0 where nothing was cut
+            _must("width", pa.int32()),
+            _must("height", pa.int32()),
+            _may("path", pa.string()),  # under the dataset's folder; empty where nothing was cut
+            _may("sha256", pa.string()),
+            _may("player_box", pa.list_(pa.float32(), 4)),  # x0, y0, x1, y1 in pixels, median over the stretch
+            _may("player_confidence", pa.float32()),  # 0 to 1, how sure the box is the player's
+            _must("player_share", pa.float32()),  # share of the looked-at frames with the player in view
+            _must("people", pa.float32()),  # mean number of people in the looked-at frames
+            _must("kept", pa.bool_()),
+            _may("reason", pa.string()),  # why it was not kept
+            _must("made_by", pa.string()),
+        ),
+        key=("clip_id",),
+    ),
+    Table(
+        "poses",
+        "a block of up to 64 frames of a clip's player (see manifests/poses.py)",
+        (
+            _must("clip_id", pa.string()),
+            _must("block", pa.int32()),  # holds frames [64 * block, 64 * block + n_frames)
+            _must("n_frames", pa.int32()),
+            _must("skeleton", pa.string()),
+            _must("n_joints", pa.int32()),
+            _must("keypoints", pa.binary()),  # float32 (joint, [x, y, confidence], frame), bytes transposed
+            _must("boxes", pa.list_(pa.float32())),  # n_frames times x0, y0, x1, y1; NaN where the player isn't seen
+            _must("made_by", pa.string()),
+        ),
+        key=("clip_id", "block"),
+    ),
+    Table(
+        "proposals",
+        "a candidate gesture",
+        (
+            _must("proposal_id", pa.string()),
+            _must("clip_id", pa.string()),
+            _must("start", pa.int32()),
+            _must("end", pa.int32()),
+            _must("label", pa.string()),
+            _must("score", pa.float32()),
+            _must("top_labels", _TEXTS),
+            _must("top_scores", pa.list_(pa.float32())),
+            _must("model_version", pa.string()),
+            _must("made_by", pa.string()),
+        ),
+        key=("proposal_id",),
+    ),
+    Table(
+        "annotations",
+        "what one annotator said of one stretch; of the whole clip where the verdict is no gesture",
+        (
+            _must("annotation_id", pa.string()),
+            _must("submission_id", pa.string()),  # rows of one press of "Submit" share it
+            _must("clip_id", pa.string()),
+            _must("annotator_id", pa.string()),
+            _must("verdict", pa.string()),  # gesture, nothing, unusable
+            _may("start", pa.int32()),
+            _may("end", pa.int32()),
+            _may("label", pa.string()),
+            _may("certainty", pa.string()),
+            _may("description", pa.string()),
+            _must("task_id", pa.string()),
+            _may("lead_time_s", pa.float64()),  # of the whole submission
+            _may("from_proposal", pa.string()),
+            _must("created_at", _TIME),
+            _must("made_by", pa.string()),
+        ),
+        key=("annotation_id",),
+    ),
+    Table(
+        "gestures",
+        "an agreed gesture",
+        (
+            _must("gesture_id", pa.string()),
+            _must("clip_id", pa.string()),
+            _must("video_id", pa.string()),
+            _must("player_id", pa.string()),
+            _must("start", pa.int32()),
+            _must("end", pa.int32()),
+            _must("label", pa.string()),
+            _may("description", pa.string()),
+            _must("n_annotators", pa.int32()),  # who looked at the clip
+            _must("agreement", pa.float32()),  # share of them who marked this gesture with this label
+            _must("adjudicated", pa.bool_()),
+            _must("made_by", pa.string()),
+        ),
+        key=("gesture_id",),
+    ),
+    Table(
+        "splits",
+        "who is where, per protocol",
+        (
+            _must("protocol", pa.string()),
+            _must("draw", pa.int32()),
+            _must("unit", pa.string()),  # gesture or video
+            _must("item_id", pa.string()),
+            _must("player_id", pa.string()),
+            _must("part", pa.string()),  # train, val, test
+            _must("labelled", pa.list_(pa.float32())),  # the fractions whose label set holds it
+        ),
+        key=("protocol", "draw", "item_id"),
+    ),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in _ALL}
+PRIVATE = frozenset({"players_private"})
+
+
+def from_rows(table: Table, rows: Sequence[Row]) -> pa.Table:
+    """Rows as an Arrow table of exactly the table's schema.
+
+    Raises:
+        ValueError: a row lacks a column, has one too many, has one empty that may not be, or a value of another type.
+    """
+    names = set(table.schema.names)
+    for row in rows:
+        if row.keys() != names:
+            raise ValueError(f"{table.name}: columns missing {names - row.keys()}, unknown {row.keys() - names}")
+        for column in table.columns:
+            if row[column.name] is None and not column.nullable:
+                raise ValueError(f"{table.name}: column {column.name} may not be empty")
+    try:
+        return pa.Table.from_pylist(list(rows), schema=table.schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ValueError(f"{table.name}: {error}") from error
+
+
+def empty(table: Table) -> pa.Table:
+    """The table without a row."""
+    return table.schema.empty_table()
+
+
+def sorted_table(table: Table, data: pa.Table) -> pa.Table:
+    """`data` sorted by the table's key, so that the same rows give the same bytes whatever order they came in.
+
+    Raises:
+        ValueError: two rows share a key.
+    """
+    data = data.sort_by([(name, "ascending") for name in table.key])
+    distinct = data.group_by(list(table.key)).aggregate([]).num_rows
+    if distinct != data.num_rows:
+        raise ValueError(f"{table.name}: {data.num_rows - distinct} rows repeat the key {', '.join(table.key)}")
+    return data
+
+
+def check_version(table: Table, schema: pa.Schema, where: str) -> None:
+    """Refuse a file that holds another table, or another version of this one.
+
+    Raises:
+        SchemaMismatch: the message says which versions met and what to do.
+    """
+    metadata = schema.metadata or {}
+    name = metadata.get(_TABLE_KEY, b"").decode()
+    if name != table.name:
+        found = f"a table called {name!r}" if name else "a Parquet file of another program"
+        raise SchemaMismatch(f"{where}: this is {found}, not mgcollect's {table.name}. Give the folder of a dataset.")
+    version = int(metadata.get(_VERSION_KEY, b"0"))
+    if version != table.version:
+        what_to_do = (
+            "Update mgcollect (git pull, then make install)."
+            if version > table.version
+            else "Read it with the mgcollect that wrote it, or make it anew in another folder."
+        )
+        raise SchemaMismatch(
+            f"{where}: {table.name} is of schema version {version}; this mgcollect reads version {table.version}. {what_to_do}"
+        )
+
+
+def rows_of(data: pa.Table) -> Iterator[Row]:
+    """The rows one by one, a batch in memory at a time."""
+    for batch in data.to_batches(max_chunksize=1024):
+        yield from batch.to_pylist()

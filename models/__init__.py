@@ -1,0 +1,1 @@
+"""Pose sequences in, representations of gestures out."""
