@@ -22,7 +22,7 @@ import pyarrow as pa
 from manifests.parquet import read_parquet, write_parquet
 from manifests.tables import TABLES, Row, from_rows
 
-__all__ = ["BLOCK", "Poses", "pack", "read_poses", "unpack", "write_poses"]
+__all__ = ["BLOCK", "Poses", "pack", "poses_from", "read_poses", "unpack", "write_poses"]
 
 BLOCK = 64
 _PIXEL = 16  # steps a pixel
@@ -114,11 +114,12 @@ def read_poses(path: Path | str, clip_id: str | None = None) -> Poses:
     table = read_parquet(TABLES["poses"], path, filters=filters)
     if table.num_rows == 0:
         raise KeyError(f"{path}: no poses of clip {clip_id}")
-    return _join(table.sort_by("block"))
+    return poses_from(table)
 
 
-def _join(table: pa.Table) -> Poses:
-    rows = table.to_pylist()
+def poses_from(table: pa.Table) -> Poses:
+    """The poses that rows of one clip hold, in the order of their blocks."""
+    rows = table.sort_by("block").to_pylist()
     blocks = [unpack(row["keypoints"], row["n_frames"], row["n_joints"]) for row in rows]
     boxes = [np.asarray(row["boxes"], dtype=np.float32).reshape(-1, 4) for row in rows]
     first = rows[0]

@@ -102,7 +102,7 @@ _ALL = (
             _must("width", pa.int32()),
             _must("height", pa.int32()),
             _may("licence", pa.string()),
-            _must("path", pa.string()),  # under the dataset's folder
+            _may("path", pa.string()),  # under the dataset's folder; empty in a release
             _must("bytes", pa.int64()),
             _must("sha256", pa.string()),
             _must("found_by", _TEXTS),  # every query, feed or address that led to it

@@ -1,0 +1,173 @@
+"""What `mgcollect release verify` checks. Each check is a function that yields its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from manifests.errors import BadInput
+from manifests.ids import file_sha256
+from manifests.release import RELEASED, SUMS, Release, open_release
+from manifests.taxonomy import LABELS
+
+__all__ = ["CHECKS", "Finding", "VerifyReport", "verify"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a release.
+
+    Attributes:
+        check: which check found it.
+        message: what is wrong, and where.
+        rows: ids of the rows concerned.
+    """
+
+    check: str
+    message: str
+    rows: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.rows[:_SHOWN]) + (
+            f" and {len(self.rows) - _SHOWN} more" if len(self.rows) > _SHOWN else ""
+        )
+        return f"{self.check}: {self.message}" + (f" ({shown})" if self.rows else "")
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """All findings, and the names of the checks that were made."""
+
+    path: Path
+    checks: tuple[str, ...]
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.findings else 0
+
+
+def verify(path: Path | str) -> VerifyReport:
+    """Check a release whole.
+
+    Raises:
+        BadInput: there is no release there, or its description is damaged.
+        SchemaMismatch: it has another format version.
+    """
+    release = open_release(path)
+    findings: list[Finding] = []
+    for name, check in CHECKS.items():
+        try:
+            findings += [Finding(name, message, rows) for message, rows in check(release)]
+        except (BadInput, ValueError, KeyError) as error:
+            # A damaged file stops this check only; the others may find more.
+            findings.append(Finding(name, f"can't be checked: {error}"))
+    return VerifyReport(release.path, tuple(CHECKS), tuple(findings))
+
+
+_Found = Iterator[tuple[str, tuple[str, ...]]]
+
+
+def _checksums(release: Release) -> _Found:
+    sums = release.path / SUMS
+    if not sums.exists():
+        yield f"{SUMS} is missing", ()
+        return
+    lines = [line.split("  ", 1) for line in sums.read_text(encoding="utf-8").splitlines()]
+    listed = {name: sum_ for sum_, name in lines}
+    there = {p.relative_to(release.path).as_posix() for p in release.path.rglob("*") if p.is_file()} - {SUMS}
+    if extra := sorted(there - listed.keys()):
+        yield "files that nobody lists", tuple(extra)
+    if missing := sorted(listed.keys() - there):
+        yield "files missing", tuple(missing)
+    if changed := [name for name in sorted(there & listed.keys()) if file_sha256(release.path / name) != listed[name]]:
+        yield "files changed since the release was built", tuple(changed)
+
+
+def _schemas(release: Release) -> _Found:
+    for name in RELEASED:
+        try:
+            rows = release.table(name).num_rows
+        except BadInput as error:
+            yield str(error), ()
+        else:
+            if rows != release.info["counts"].get(name):
+                yield f"{name} has {rows} rows, meta/info.json says {release.info['counts'].get(name)}", ()
+
+
+_PARENTS = (
+    ("videos", "video_id", "player_id", "players"),
+    ("clips", "clip_id", "video_id", "videos"),
+    ("poses", "clip_id", "clip_id", "clips"),
+    ("proposals", "proposal_id", "clip_id", "clips"),
+    ("annotations", "annotation_id", "clip_id", "clips"),
+    ("gestures", "gesture_id", "clip_id", "clips"),
+)
+
+
+def _references(release: Release) -> _Found:
+    for name, own, key, parent in _PARENTS:
+        child = _frame(release, name, [own, key] if own != key else [own])
+        known = set(release.table(parent, [key])[key].to_pylist())
+        lost = child[~child[key].isin(known)]
+        if len(lost):
+            yield f"{name} whose {key} is not in {parent}", tuple(lost[own])
+    splits = _frame(release, "splits", ["unit", "item_id"]).drop_duplicates()
+    for unit, table in (("gesture", "gestures"), ("video", "videos")):
+        known = set(release.table(table)[f"{unit}_id"].to_pylist())
+        lost = splits[(splits["unit"] == unit) & ~splits["item_id"].isin(known)]
+        if len(lost):
+            yield f"splits whose {unit} is not in {table}", tuple(lost["item_id"])
+
+
+def _ranges(release: Release) -> _Found:
+    clips = _frame(release, "clips", ["clip_id", "n_frames"])
+    for name, own in (("proposals", "proposal_id"), ("annotations", "annotation_id"), ("gestures", "gesture_id")):
+        rows = _frame(release, name).merge(clips, on="clip_id")
+        rows = rows[rows["start"].notna()]
+        outside = rows[(rows["start"] < 0) | (rows["end"] <= rows["start"]) | (rows["end"] > rows["n_frames"])]
+        if len(outside):
+            yield f"{name} whose frames are empty, reversed or outside their clip", tuple(outside[own])
+        unknown = rows[~rows["label"].isin(LABELS)]
+        if len(unknown):
+            yield f"{name} with a label that no class has", tuple(unknown[own])
+
+
+def _frame_counts(release: Release) -> _Found:
+    blocks = _frame(release, "poses", ["clip_id", "n_frames"])
+    counted = blocks.groupby("clip_id")["n_frames"].sum()
+    clips = _frame(release, "clips", ["clip_id", "n_frames"]).set_index("clip_id")["n_frames"]
+    both = counted.index.intersection(clips.index)
+    wrong = both[(counted[both] != clips[both]).to_numpy()]
+    if len(wrong):
+        yield "clips with more or fewer frames of poses than they have frames", tuple(wrong)
+
+
+def _people_apart(release: Release) -> _Found:
+    splits = _frame(release, "splits")
+    for (protocol, draw), rows in splits.groupby(["protocol", "draw"]):
+        parts = rows.groupby("player_id")["part"].nunique()
+        both = parts.index[np.asarray(parts > 1)]
+        if len(both):
+            yield f"people of {protocol} (draw {draw}) who are in more than one part", tuple(both)
+
+
+def _frame(release: Release, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+    frame: pd.DataFrame = release.table(name, columns).to_pandas()
+    return frame
+
+
+CHECKS: dict[str, Callable[[Release], _Found]] = {
+    "checksums": _checksums,
+    "schemas": _schemas,
+    "references": _references,
+    "ranges": _ranges,
+    "frame counts": _frame_counts,
+    "people apart": _people_apart,
+}

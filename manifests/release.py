@@ -1,0 +1,121 @@
+"""A release as its readers see it: Parquet tables, checksums, and poses of any clip read alone.
+
+release/
+├── README.md            what it is; loads with `datasets.load_dataset(folder, "gestures")`
+├── LICENSE              the terms that the publisher chose
+├── SHA256SUMS           of every other file
+├── meta/info.json       version, schema versions, counts, path template
+└── data/<table>/00000-of-00001.parquet
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from manifests.errors import BadInput, SchemaMismatch
+from manifests.parquet import read_parquet
+from manifests.poses import Poses, poses_from
+from manifests.tables import TABLES, empty
+
+__all__ = ["INFO", "RELEASED", "RELEASE_FORMAT", "SUMS", "Release", "open_release"]
+
+RELEASE_FORMAT = 1
+INFO = "meta/info.json"
+SUMS = "SHA256SUMS"
+RELEASED = ("players", "videos", "clips", "poses", "proposals", "annotations", "gestures", "splits")
+
+
+class Release:
+    """An open release. Get one from `open_release`.
+
+    Attributes:
+        path: its folder.
+        info: what meta/info.json says.
+    """
+
+    def __init__(self, path: Path, info: dict[str, Any]) -> None:
+        self.path = path
+        self.info = info
+
+    @property
+    def version(self) -> str:
+        """Its version, such as "1.0.0"."""
+        return str(self.info["version"])
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of its list of checksums: the same for the same bytes, whatever the folder is called."""
+        return hashlib.sha256((self.path / SUMS).read_bytes()).hexdigest()
+
+    def shards(self, name: str) -> list[Path]:
+        """The table's files, in order."""
+        return sorted((self.path / "data" / name).glob("*.parquet"))
+
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """One table whole. For poses, `poses` reads one clip alone.
+
+        Raises:
+            SchemaMismatch: another schema version.
+            BadInput: a damaged file.
+        """
+        parts = [read_parquet(TABLES[name], shard, columns) for shard in self.shards(name)]
+        if not parts:
+            schema = empty(TABLES[name])
+            return schema.select(columns) if columns else schema
+        return pa.concat_tables(parts)
+
+    def poses(self, clip_id: str) -> Poses:
+        """One clip's poses; only the row groups that hold the clip are read.
+
+        Raises:
+            KeyError: the release holds no poses of that clip.
+        """
+        file, groups = self._poses_index[clip_id]
+        table = file.read_row_groups(groups)
+        return poses_from(table.filter(pc.equal(table["clip_id"], clip_id)))
+
+    @cached_property
+    def _poses_index(self) -> dict[str, tuple[pq.ParquetFile, list[int]]]:
+        # A clip's blocks lie together and never in two shards, so a file and its row groups say where a clip is.
+        index: dict[str, tuple[pq.ParquetFile, list[int]]] = {}
+        for shard in self.shards("poses"):
+            file = pq.ParquetFile(shard)
+            for group in range(file.num_row_groups):
+                for clip in file.read_row_group(group, columns=["clip_id"])["clip_id"].unique().to_pylist():
+                    index.setdefault(clip, (file, []))[1].append(group)
+        return index
+
+
+def open_release(path: Path | str) -> Release:
+    """Open a release's folder.
+
+    Raises:
+        BadInput: there is none, or its description is damaged.
+        SchemaMismatch: it has another format version.
+    """
+    path = Path(path)
+    described = path / INFO
+    if not described.exists():
+        raise BadInput(
+            f"{path}: no release here (it has no {INFO}). Build one with `mgcollect release build --version 1.0.0`."
+        )
+    try:
+        info = json.loads(described.read_text(encoding="utf-8"))
+        found = int(info["format"])
+        info["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{described} is damaged ({error}). Get the release anew.") from error
+    if found != RELEASE_FORMAT:
+        raise SchemaMismatch(
+            f"{path}: the release has format {found}, made by {info.get('made_by', 'an unknown program')}; this mgcollect "
+            f"reads format {RELEASE_FORMAT}. Use the mgcollect that made it, or ask its publisher for a newer one."
+        )
+    return Release(path, info)

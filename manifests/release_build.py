@@ -1,0 +1,233 @@
+"""Build a release: what may be published of a dataset, as Parquet shards with checksums.
+
+Never in it: names, the private tables, titles and queries (they hold names), people who opted out, pixels. It is built in a
+folder beside and renamed when whole, so a kill leaves no half release; the same dataset gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from manifests.errors import BadInput, explain_write_errors
+from manifests.ids import digest, file_sha256
+from manifests.parquet import read_parquet, write_parquet, write_text
+from manifests.provenance import made_by
+from manifests.release import INFO, RELEASE_FORMAT, RELEASED, SUMS, open_release
+from manifests.splits import cross_subject
+from manifests.tables import TABLES
+from manifests.workspace import Workspace
+
+__all__ = ["BuildReport", "build"]
+
+_BLOCKS_PER_GROUP = 64  # read one group to get one window
+_BLOCKS_PER_SHARD = 64 * 1024  # about four million frames
+_NO_LICENCE = """No licence has been chosen for this data set. Until its publisher puts one here, nobody else may use it.
+The people in it have rights of their own: to be told, to be left out, and to be forgotten.
+"""
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What was built.
+
+    Attributes:
+        path: the release's folder.
+        version: its version.
+        rows: rows of each table.
+        built: False where the same release stood there already.
+    """
+
+    path: Path
+    version: str
+    rows: dict[str, int]
+    built: bool
+
+    @property
+    def exit_code(self) -> int:
+        return 0
+
+
+def build(
+    workspace: Workspace,
+    version: str,
+    *,
+    out: Path | None = None,
+    license_file: Path | None = None,
+    note: str | None = None,
+    seed: int = 0,
+    quiet: bool = False,
+) -> BuildReport:
+    """Write the release of a dataset.
+
+    Args:
+        version: such as "1.0.0".
+        out: its folder; by default `releases/<version>` in the dataset.
+        license_file: the terms to publish under.
+        note: what a reader must know (that annotators were simulated, say); stands in the README and in meta/info.json.
+        seed: of the splits.
+
+    Raises:
+        BadInput: another release stands there, or the dataset has nothing to release.
+        CannotWrite: the folder is read-only or its disk full.
+    """
+    out = out or workspace.root / "releases" / _checked(version)
+    tables = _public_tables(workspace, seed)
+    if not tables["clips"].num_rows:
+        raise BadInput(
+            f"{workspace.root}: no clip is kept, so there is nothing to release. Run `mgcollect segment` first."
+        )
+    licence = license_file.read_text(encoding="utf-8") if license_file else _NO_LICENCE
+    clips = tables["clips"]["clip_id"].to_pylist()
+    pose_files = {clip: path for clip in clips if (path := workspace.table_path("poses", clip)).exists()}
+    info = _info(version, tables, note, source=_source_digest(tables, pose_files, licence, note))
+    if out.exists():
+        return _standing(out, info)
+
+    partial = out.with_name(f".{out.name}.partial")
+    with explain_write_errors(out):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        for name, data in tables.items():
+            write_parquet(TABLES[name], data, partial / "data" / name / "00000-of-00001.parquet")
+        info["counts"]["poses"] = _write_poses(pose_files, partial / "data" / "poses", quiet=quiet)
+        write_text(partial / INFO, json.dumps(info, indent=2, sort_keys=True) + "\n")
+        write_text(partial / "README.md", _card(info))
+        write_text(partial / "LICENSE", licence)
+        write_text(partial / SUMS, "".join(f"{sum_}  {name}\n" for name, sum_ in _sums(partial)))
+        partial.rename(out)
+    return BuildReport(out, version, info["counts"], built=True)
+
+
+def _checked(version: str) -> str:
+    if not version or not all(part.isdecimal() for part in version.split(".")) or version.count(".") != 2:
+        raise BadInput(f"--version {version}: write three numbers, such as 1.0.0.")
+    return version
+
+
+def _standing(out: Path, info: dict[str, Any]) -> BuildReport:
+    standing = open_release(out)
+    if standing.info.get("source") != info["source"]:
+        raise BadInput(
+            f"{out}: release {standing.version} stands there and the dataset has changed since. "
+            "A published version never changes: give the new one another --version."
+        )
+    return BuildReport(out, standing.version, standing.info["counts"], built=False)
+
+
+def _public_tables(workspace: Workspace, seed: int) -> dict[str, pa.Table]:
+    players = workspace.read("players")
+    players = players.filter(pc.invert(players["opt_out"]))
+    videos = _of(workspace.read("videos"), "player_id", players)
+    clips = _of(workspace.read("clips"), "video_id", videos)
+    clips = clips.filter(clips["kept"])
+    gestures = _of(workspace.read("gestures"), "clip_id", clips)
+    return {
+        "players": _of(players, "player_id", videos),
+        "videos": _blank(videos, title=None, path=None, found_by=[]),
+        "clips": _blank(clips, path=None),
+        "proposals": _of(workspace.read("proposals"), "clip_id", clips),
+        "annotations": _of(workspace.read("annotations"), "clip_id", clips),
+        "gestures": gestures,
+        "splits": cross_subject(gestures, seed),
+    }
+
+
+def _of(data: pa.Table, key: str, parent: pa.Table) -> pa.Table:
+    """The rows whose `key` stands in the parent table."""
+    return data.filter(pc.is_in(data[key], value_set=parent[key].combine_chunks()))
+
+
+def _blank(data: pa.Table, **values: Any) -> pa.Table:
+    """Put one value into every row of a column."""
+    for name, value in values.items():
+        field = data.schema.field(name)
+        column = pa.array([value] * data.num_rows, type=field.type)
+        data = data.set_column(data.schema.get_field_index(name), field, column)
+    return data
+
+
+def _write_poses(files: dict[str, Path], folder: Path, *, quiet: bool) -> int:
+    """Join the clips' pose files into shards, in the order of clip ids; one clip is in memory at a time."""
+    sizes = {clip: pq.read_metadata(path).num_rows for clip, path in sorted(files.items())}
+    shards = _shards(sizes)
+    folder.mkdir(parents=True)
+    with tqdm(total=len(files), desc="poses", unit="clip", disable=quiet or None) as progress:
+        for number, clips in enumerate(shards):
+            name = f"{number:05d}-of-{len(shards):05d}.parquet"
+            with pq.ParquetWriter(folder / name, TABLES["poses"].schema, compression="zstd") as writer:
+                for group in _groups([files[clip] for clip in clips]):
+                    writer.write_table(group, row_group_size=_BLOCKS_PER_GROUP)
+                    progress.update(len(group["clip_id"].unique()))
+    return sum(sizes.values())
+
+
+def _shards(sizes: dict[str, int]) -> list[list[str]]:
+    shards: list[list[str]] = []
+    room = 0
+    for clip, size in sizes.items():
+        if room < size:
+            shards.append([])
+            room = max(_BLOCKS_PER_SHARD, size)
+        shards[-1].append(clip)
+        room -= size
+    return shards
+
+
+def _groups(paths: list[Path]) -> Iterator[pa.Table]:
+    """Blocks of many clips in tables of at least a row group, so that short clips share one."""
+    waiting: list[pa.Table] = []
+    for path in paths:
+        waiting.append(read_parquet(TABLES["poses"], path))
+        if sum(table.num_rows for table in waiting) >= _BLOCKS_PER_GROUP:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)
+
+
+def _source_digest(tables: dict[str, pa.Table], pose_files: dict[str, Path], licence: str, note: str | None) -> str:
+    rows = {name: digest(data.to_pylist()) for name, data in tables.items()}
+    poses = {clip: file_sha256(path) for clip, path in pose_files.items()}
+    return digest(rows, poses, licence, note)
+
+
+def _info(version: str, tables: dict[str, pa.Table], note: str | None, source: str) -> dict[str, Any]:
+    return {
+        "format": RELEASE_FORMAT,
+        "version": version,
+        "made_by": made_by(),
+        "schema_versions": {name: TABLES[name].version for name in RELEASED},
+        "counts": {name: data.num_rows for name, data in tables.items()},
+        "path_template": "data/{table}/{shard:05d}-of-{shards:05d}.parquet",
+        "note": note,
+        "source": source,
+    }
+
+
+def _sums(folder: Path) -> list[tuple[str, str]]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(path.relative_to(folder).as_posix(), file_sha256(path)) for path in files]
+
+
+def _card(info: dict[str, Any]) -> str:
+    configs = "".join(f"- config_name: {name}\n  data_files: data/{name}/*.parquet\n" for name in RELEASED)
+    rows = "".join(f"| {name} | {TABLES[name].row} | {info['counts'][name]:,} |\n" for name in RELEASED)
+    note = f"\n**{info['note']}**\n" if info["note"] else ""
+    return (
+        f"---\nconfigs:\n{configs}---\n# Micro-gesture data set, version {info['version']}\n{note}\n"
+        "Poses and gestures of people in public video: links and time stamps, no pixels, pseudonyms for people.\n\n"
+        f"| table | a row is | rows |\n|---|---|---|\n{rows}\n"
+        "Frames are 0-based and half-open, `[start, end)`, on each clip's constant frame rate. `SHA256SUMS` holds the\n"
+        "checksum of every file; `mgcollect release verify` checks them and the references between the tables.\n"
+        f"\nBuilt with {info['made_by']}.\n"
+    )
