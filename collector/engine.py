@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from manifests.errors import BadInput, ItemFailed, ItemSkipped, MgcollectError
 from manifests.ledger import Entry, Outcome
-from manifests.tables import Row
+from manifests.tables import TABLES, Row, from_rows
 from manifests.workspace import Workspace
 
 __all__ = ["Retry", "Stage", "StageReport", "parse_retry", "run_stage"]
@@ -209,6 +209,7 @@ def _attempt(stage: Stage, item: Row) -> Outcome:
     key = stage.key(item)
     try:
         rows = list(stage.process(item))
+        from_rows(TABLES[stage.table], rows)  # a row that doesn't fit is this item's failure, not the driver's
     except ItemSkipped as reason:
         return Outcome(key, "skipped", message=str(reason), seconds=time.monotonic() - started)
     except ItemFailed as error:

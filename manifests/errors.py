@@ -104,6 +104,8 @@ _WRITE_ERRORS = {
     errno.EDQUOT: "your quota on this disk is used up. Free some space and run the same command again",
     errno.EROFS: "the disk is read-only. Choose another folder with --dataset",
     errno.EACCES: "you may not write there. Choose another folder with --dataset, or change its owner",
+    errno.EEXIST: "a file stands where a folder is needed. Move it away, or choose another folder with --dataset",
+    errno.ENOTDIR: "a file stands where a folder is needed. Move it away, or choose another folder with --dataset",
     errno.EPERM: "you may not write there. Choose another folder with --dataset, or change its owner",
 }
 

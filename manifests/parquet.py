@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +23,8 @@ __all__ = ["read_parquet", "replacing", "write_parquet", "write_text"]
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success flush it to disk and rename it over `path`, on any error remove it.
 
-    The temporary name keeps the suffix, because ffmpeg and others choose the format by it.
+    The temporary name keeps the suffix, because ffmpeg and others choose the format by it; and it is always the same, so
+    that what a killed run left is overwritten, not piled up. Two processes must not write one path at once.
 
     Raises:
         CannotWrite: the folder is read-only or its disk full.
@@ -32,7 +32,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
+        temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
         try:
             yield temporary
             with temporary.open("rb") as file:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -82,12 +82,9 @@ class Workspace:
         Raises:
             Unavailable: another process holds it.
         """
-        path = self.root / f".{stage}.lock"
-        with explain_write_errors(path):
-            file = path.open("a")
-        with file:
+        with ExitStack() as held:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(self._locked(stage, fcntl.LOCK_EX | fcntl.LOCK_NB))
             except BlockingIOError:
                 raise Unavailable(
                     f"Another mgcollect is busy with {stage} in {self.root}. Wait for it, or stop it first."
@@ -100,10 +97,22 @@ class Workspace:
 
     def _refresh(self, name: str) -> None:
         # A command that was killed may have committed rows that never reached the table's file.
-        if name in self.ledger.stale_tables():
+        if name not in self.ledger.stale_tables():
+            return
+        with self._locked("tables", fcntl.LOCK_EX):
             data, generation = self.ledger.rows(TABLES[name])
             self.write(name, data)
             self.ledger.fresh(TABLES[name], generation)
+
+    @contextmanager
+    def _locked(self, what: str, how: int) -> Iterator[None]:
+        # The kernel lets go of the lock when its holder dies, however it dies.
+        path = self.root / f".{what}.lock"
+        with explain_write_errors(path):
+            file = path.open("a")
+        with file:
+            fcntl.flock(file, how)
+            yield
 
 
 @contextmanager

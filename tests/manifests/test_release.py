@@ -1,0 +1,200 @@
+"""A release: the same bytes for the same dataset, no names in it, and every damage found and named."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from manifests.checks import verify
+from manifests.errors import BadInput, SchemaMismatch
+from manifests.ids import file_sha256
+from manifests.poses import Poses, write_poses
+from manifests.release import RELEASED, open_release
+from manifests.release_build import build
+from manifests.tables import TABLES, from_rows
+from manifests.workspace import open_workspace
+from tests.manifests import samples
+
+PEOPLE = ("P0001", "P0002", "P0003")
+
+
+def _dataset(folder: Path) -> Path:
+    """Three people (the third opted out), a video and a clip each, one clip not kept, gestures of the first two."""
+    rows: dict[str, list[samples.Row]] = {
+        name: [] for name in ("players", "videos", "clips", "gestures", "annotations")
+    }
+    private = {"aliases": [], "urls": [], "feeds": [], "query": None}
+    with open_workspace(folder, create=True) as workspace:
+        for i, person in enumerate(PEOPLE, 1):
+            rows["players"].append(samples.player(person, opt_out=person == "P0003"))
+            rows["videos"].append(samples.video(f"v{i}", person, title=f"Zebedia Quux {i}"))
+            rows["clips"].append(samples.clip(f"c{i}", f"v{i}", person, n_frames=100))
+            rows["gestures"].append(samples.gesture(f"g{i}", f"c{i}", person, video_id=f"v{i}"))
+            rows["annotations"].append(samples.annotation(f"a{i}", f"c{i}"))
+            random = np.random.default_rng(i)
+            points = random.uniform(0, 1, (100, 17, 3)).astype(np.float32)
+            poses = Poses(f"c{i}", "coco17", points, np.zeros((100, 4), np.float32), made_by="test")
+            write_poses(poses, workspace.table_path("poses", f"c{i}"))
+        rows["clips"].append(samples.clip("c0", "v1", kept=False, reason="nobody in view", n_frames=0))
+        names = [{"player_id": person, "name": "Zebedia Quux", **private} for person in PEOPLE]
+        workspace.write("players_private", from_rows(TABLES["players_private"], names))
+        for name, some in rows.items():
+            workspace.write(name, from_rows(TABLES[name], some))
+    return folder
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return _dataset(tmp_path / "dataset")
+
+
+@pytest.fixture
+def release(dataset: Path) -> Path:
+    with open_workspace(dataset) as workspace:
+        return build(workspace, "1.0.0", note="Annotators are simulated.", quiet=True).path
+
+
+def test_what_is_released(release: Path):
+    opened = open_release(release)
+    assert {name: opened.table(name).num_rows for name in RELEASED} == {
+        "players": 2,
+        "videos": 2,
+        "clips": 2,  # not the clip that wasn't kept, not that of the person who opted out
+        "poses": 4,  # two clips of 100 frames, two blocks each
+        "proposals": 0,
+        "annotations": 2,
+        "gestures": 2,
+        "splits": 10,  # two gestures, five draws of labels
+    }
+    assert verify(release).findings == ()
+    assert "**Annotators are simulated.**" in (release / "README.md").read_text()
+
+
+def test_no_name_is_in_it(release: Path):
+    for path in release.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert b"Quux" not in content
+            assert b"Ana Ruiz" not in content
+    for shard in release.rglob("*.parquet"):  # Parquet is compressed, so the bytes alone prove nothing
+        assert "Quux" not in str(pq.read_table(shard).to_pylist())
+        assert "Ana Ruiz" not in str(pq.read_table(shard).to_pylist())
+
+
+def test_the_same_dataset_gives_the_same_bytes(release: Path, tmp_path: Path):
+    with open_workspace(_dataset(tmp_path / "again")) as workspace:
+        again = build(workspace, "1.0.0", note="Annotators are simulated.", quiet=True).path
+    assert open_release(again).digest == open_release(release).digest
+    assert (again / "SHA256SUMS").read_text() == (release / "SHA256SUMS").read_text()
+
+
+@pytest.mark.usefixtures("release")
+def test_building_again_does_nothing_and_a_changed_dataset_needs_a_new_version(dataset: Path):
+    with open_workspace(dataset) as workspace:
+        assert not build(workspace, "1.0.0", note="Annotators are simulated.", quiet=True).built
+        workspace.write("gestures", from_rows(TABLES["gestures"], [samples.gesture("g9")]))
+        with pytest.raises(BadInput, match="never changes"):
+            build(workspace, "1.0.0", note="Annotators are simulated.", quiet=True)
+        assert build(workspace, "1.0.1", quiet=True).built
+        with pytest.raises(BadInput, match="three numbers"):
+            build(workspace, "../2", quiet=True)
+
+
+def test_what_a_kill_left_is_swept(dataset: Path):
+    left = dataset / "releases" / ".1.0.0.partial" / "data" / "gestures"
+    left.mkdir(parents=True)
+    (left / "half.parquet").write_bytes(b"PAR1")
+    with open_workspace(dataset) as workspace:
+        built = build(workspace, "1.0.0", quiet=True).path
+    assert verify(built).findings == ()
+    assert not left.exists()
+
+
+def test_poses_of_one_clip_are_read_alone(release: Path):
+    poses = open_release(release).poses("c2")
+    expected = np.random.default_rng(2).uniform(0, 1, (100, 17, 3))
+    np.testing.assert_allclose(poses.keypoints, expected, atol=1 / 16)
+    with pytest.raises(KeyError):
+        open_release(release).poses("c3")
+
+
+@pytest.mark.parametrize("name", [*RELEASED, "README.md", "LICENSE", "meta/info.json"])
+def test_a_flipped_byte_in_any_file_is_found_and_named(release: Path, name: str):
+    path = release / name if "." in name or name == "LICENSE" else next((release / "data" / name).glob("*.parquet"))
+    content = bytearray(path.read_bytes())
+    position = content.rindex(b"1") if path.suffix == ".json" else len(content) // 2
+    content[position] ^= 1
+    path.write_bytes(content)
+    report = verify(release)
+    assert report.exit_code == 1
+    assert any(f.check == "checksums" and path.relative_to(release).as_posix() in f.rows for f in report.findings), (
+        report.findings
+    )
+
+
+def _rewrite(release: Path, name: str, rows: list[samples.Row]) -> None:
+    """Put other rows in, and mend the checksums, as somebody who edits a release would."""
+    shard = next((release / "data" / name).glob("*.parquet"))
+    pq.write_table(pa.Table.from_pylist(rows, schema=TABLES[name].schema), shard)
+    info = json.loads((release / "meta/info.json").read_text())
+    info["counts"][name] = len(rows)
+    (release / "meta/info.json").write_text(json.dumps(info))
+    files = sorted(p for p in release.rglob("*") if p.is_file() and p.name != "SHA256SUMS")
+    lines = [f"{file_sha256(p)}  {p.relative_to(release).as_posix()}\n" for p in files]
+    (release / "SHA256SUMS").write_text("".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "check", "named"),
+    [
+        ("gestures", samples.gesture("bad", clip_id="c77"), "references", "bad"),
+        ("gestures", samples.gesture("bad", "c1", start=90, end=101), "ranges", "bad"),
+        ("gestures", samples.gesture("bad", "c1", start=40, end=40), "ranges", "bad"),
+        ("gestures", samples.gesture("bad", "c1", label="winking"), "ranges", "bad"),
+        ("clips", samples.clip("c1", n_frames=101), "frame counts", "c1"),
+        ("videos", samples.video("v1", "P0099"), "references", "v1"),
+    ],
+)
+def test_what_does_not_hold_together_is_found(release: Path, table: str, row: samples.Row, check: str, named: str):
+    key = TABLES[table].key[0]
+    others = [r for r in open_release(release).table(table).to_pylist() if r[key] != row[key]]
+    _rewrite(release, table, [*others, row])
+    found = [f for f in verify(release).findings if f.check == check]
+    assert any(named in f.rows for f in found), found
+
+
+def test_a_person_in_train_and_test_is_found(release: Path):
+    rows = open_release(release).table("splits").to_pylist()
+    leaked = [row | {"player_id": "P0001"} for row in rows]
+    _rewrite(release, "splits", leaked)
+    found = [f for f in verify(release).findings if f.check == "people apart"]
+    assert len(found) == 5, "one for each draw"
+    assert all(f.rows == ("P0001",) for f in found)
+
+
+def test_missing_and_added_files_are_found(release: Path):
+    shutil.rmtree(release / "data" / "gestures")
+    (release / "data" / "notes.txt").write_text("x")
+    found = {f.message: f.rows for f in verify(release).findings if f.check == "checksums"}
+    assert found["files missing"] == ("data/gestures/00000-of-00001.parquet",)
+    assert found["files that nobody lists"] == ("data/notes.txt",)
+
+
+def test_what_is_no_release_and_what_is_of_another_format(tmp_path: Path, release: Path):
+    with pytest.raises(BadInput, match="no release here"):
+        open_release(tmp_path)
+    info = json.loads((release / "meta/info.json").read_text())
+    (release / "meta/info.json").write_text(json.dumps(info | {"format": 9}))
+    with pytest.raises(SchemaMismatch, match="format 9"):
+        open_release(release)
+
+
+def test_the_digest_is_of_the_checksums(release: Path):
+    assert open_release(release).digest == hashlib.sha256((release / "SHA256SUMS").read_bytes()).hexdigest()
