@@ -12,7 +12,6 @@ import pandas as pd
 from manifests.errors import BadInput
 from manifests.ids import file_sha256
 from manifests.release import RELEASED, SUMS, Release, open_release
-from manifests.taxonomy import LABELS
 
 __all__ = ["CHECKS", "Finding", "VerifyReport", "verify"]
 
@@ -134,7 +133,7 @@ def _ranges(release: Release) -> _Found:
         outside = rows[(rows["start"] < 0) | (rows["end"] <= rows["start"]) | (rows["end"] > rows["n_frames"])]
         if len(outside):
             yield f"{name} whose frames are empty, reversed or outside their clip", tuple(outside[own])
-        unknown = rows[~rows["label"].isin(LABELS)]
+        unknown = rows[~rows["label"].isin(release.labels)]
         if len(unknown):
             yield f"{name} with a label that no class has", tuple(unknown[own])
 

@@ -4,7 +4,7 @@ release/
 ├── README.md            what it is; loads with `datasets.load_dataset(folder, "gestures")`
 ├── LICENSE              the terms that the publisher chose
 ├── SHA256SUMS           of every other file
-├── meta/info.json       version, schema versions, counts, path template
+├── meta/info.json       version, schema versions, counts, path template, the labels of its taxonomy
 └── data/<table>/00000-of-00001.parquet
 """
 
@@ -24,6 +24,7 @@ from manifests.errors import BadInput, SchemaMismatch
 from manifests.parquet import read_parquet
 from manifests.poses import Poses, poses_from
 from manifests.tables import TABLES, empty
+from manifests.taxonomy import LABELS
 
 __all__ = ["INFO", "RELEASED", "RELEASE_FORMAT", "SUMS", "Release", "open_release"]
 
@@ -49,6 +50,11 @@ class Release:
     def version(self) -> str:
         """Its version, such as "1.0.0"."""
         return str(self.info["version"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its taxonomy: the labels that gestures may have, in the order of their class index; the 32 unless it says so."""
+        return tuple(self.info.get("taxonomy", LABELS))
 
     @cached_property
     def digest(self) -> str:
@@ -111,6 +117,9 @@ def open_release(path: Path | str) -> Release:
         info = json.loads(described.read_text(encoding="utf-8"))
         found = int(info["format"])
         info["version"]
+        taxonomy = info.get("taxonomy", [])
+        if not isinstance(taxonomy, list) or not all(isinstance(label, str) for label in taxonomy):
+            raise TypeError("taxonomy is no list of labels")
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{described} is damaged ({error}). Get the release anew.") from error
     if found != RELEASE_FORMAT:

@@ -1,7 +1,8 @@
 """Build a release: what may be published of a dataset, as Parquet shards with checksums.
 
-Never in it: names, the private tables, titles and queries (they hold names), people who opted out, pixels. It is built in a
-folder beside and renamed when whole, so a kill leaves no half release; the same dataset gives the same bytes.
+Never in it: names, the private tables, titles and queries (they hold names), people who opted out, pixels. `write_release`
+writes one from any tables (the importers use it too): in a folder beside, renamed when whole, so a kill leaves no half
+release; the same tables and poses give the same bytes.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from manifests.provenance import made_by
 from manifests.release import INFO, RELEASE_FORMAT, RELEASED, SUMS, open_release
 from manifests.splits import cross_subject
 from manifests.tables import TABLES
+from manifests.taxonomy import LABELS
 from manifests.workspace import Workspace
 
-__all__ = ["BuildReport", "build"]
+__all__ = ["BuildReport", "Content", "build", "write_release"]
 
 _BLOCKS_PER_GROUP = 64  # read one group to get one window
 _BLOCKS_PER_SHARD = 64 * 1024  # about four million frames
@@ -55,6 +57,25 @@ class BuildReport:
     @property
     def exit_code(self) -> int:
         return 0
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a release is written from.
+
+    Attributes:
+        tables: every released table but poses.
+        pose_files: clip_id -> the file that `write_poses` wrote.
+        labels: the taxonomy, in the order of class indices.
+        licence: the terms to publish under; None where none was chosen.
+        note: what a reader must know.
+    """
+
+    tables: dict[str, pa.Table]
+    pose_files: dict[str, Path]
+    labels: tuple[str, ...] = LABELS
+    licence: str | None = None
+    note: str | None = None
 
 
 def build(
@@ -86,10 +107,25 @@ def build(
         raise BadInput(
             f"{workspace.root}: no clip is kept, so there is nothing to release. Run `mgcollect segment` first."
         )
-    licence = license_file.read_text(encoding="utf-8") if license_file else _NO_LICENCE
     clips = tables["clips"]["clip_id"].to_pylist()
     pose_files = {clip: path for clip in clips if (path := workspace.table_path("poses", clip)).exists()}
-    info = _info(version, tables, note, source=_source_digest(tables, pose_files, licence, note))
+    licence = license_file.read_text(encoding="utf-8") if license_file else None
+    return write_release(Content(tables, pose_files, licence=licence, note=note), out, version, quiet=quiet)
+
+
+def write_release(content: Content, out: Path, version: str, *, quiet: bool = False) -> BuildReport:
+    """Write tables and poses as a release; where the same release stands already, do nothing.
+
+    Args:
+        content: what goes in.
+        out: its folder.
+        version: such as "1.0.0".
+
+    Raises:
+        BadInput: another release stands there.
+        CannotWrite: the folder is read-only or its disk full.
+    """
+    info = _info(_checked(version), content)
     if out.exists():
         return _standing(out, info)
 
@@ -97,12 +133,12 @@ def build(
     with explain_write_errors(out):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        for name, data in tables.items():
+        for name, data in content.tables.items():
             write_parquet(TABLES[name], data, partial / "data" / name / "00000-of-00001.parquet")
-        info["counts"]["poses"] = _write_poses(pose_files, partial / "data" / "poses", quiet=quiet)
+        info["counts"]["poses"] = _write_poses(content.pose_files, partial / "data" / "poses", quiet=quiet)
         write_text(partial / INFO, json.dumps(info, indent=2, sort_keys=True) + "\n")
         write_text(partial / "README.md", _card(info))
-        write_text(partial / "LICENSE", licence)
+        write_text(partial / "LICENSE", content.licence or _NO_LICENCE)
         write_text(partial / SUMS, "".join(f"{sum_}  {name}\n" for name, sum_ in _sums(partial)))
         partial.rename(out)
     return BuildReport(out, version, info["counts"], built=True)
@@ -118,7 +154,7 @@ def _standing(out: Path, info: dict[str, Any]) -> BuildReport:
     standing = open_release(out)
     if standing.info.get("source") != info["source"]:
         raise BadInput(
-            f"{out}: release {standing.version} stands there and the dataset has changed since. "
+            f"{out}: release {standing.version} stands there and what it was made from has changed since. "
             "A published version never changes: give the new one another --version."
         )
     return BuildReport(out, standing.version, standing.info["counts"], built=False)
@@ -195,22 +231,23 @@ def _groups(paths: list[Path]) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _source_digest(tables: dict[str, pa.Table], pose_files: dict[str, Path], licence: str, note: str | None) -> str:
-    rows = {name: digest(data.to_pylist()) for name, data in tables.items()}
-    poses = {clip: file_sha256(path) for clip, path in pose_files.items()}
-    return digest(rows, poses, licence, note)
+def _source_digest(content: Content) -> str:
+    rows = {name: digest(data.to_pylist()) for name, data in content.tables.items()}
+    poses = {clip: file_sha256(path) for clip, path in content.pose_files.items()}
+    return digest(rows, poses, content.labels, content.licence, content.note)
 
 
-def _info(version: str, tables: dict[str, pa.Table], note: str | None, source: str) -> dict[str, Any]:
+def _info(version: str, content: Content) -> dict[str, Any]:
     return {
         "format": RELEASE_FORMAT,
         "version": version,
         "made_by": made_by(),
         "schema_versions": {name: TABLES[name].version for name in RELEASED},
-        "counts": {name: data.num_rows for name, data in tables.items()},
+        "taxonomy": list(content.labels),
+        "counts": {name: data.num_rows for name, data in content.tables.items()},
         "path_template": "data/{table}/{shard:05d}-of-{shards:05d}.parquet",
-        "note": note,
-        "source": source,
+        "note": content.note,
+        "source": _source_digest(content),
     }
 
 

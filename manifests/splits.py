@@ -2,19 +2,22 @@
 
 `cross_subject` is our own draw, in the manner of iMiGUE's protocol (37 people train, 35 test): of many random draws of
 people, the one whose test part comes nearest to the wished share of gestures and to the class mix of the whole.
+`given_people` makes the same table of parts that somebody else drew, such as the official subject lists of iMiGUE and SMG.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from manifests.tables import TABLES, Row, from_rows
 
-__all__ = ["CROSS_SUBJECT", "FRACTIONS", "LABEL_DRAWS", "cross_subject"]
+__all__ = ["CROSS_SUBJECT", "FRACTIONS", "LABEL_DRAWS", "cross_subject", "given_people"]
 
 CROSS_SUBJECT = "cross_subject"
 FRACTIONS = (0.01, 0.05, 0.1, 0.2)
@@ -25,28 +28,48 @@ _TRIES = 500
 def cross_subject(gestures: pa.Table, seed: int = 0, test_share: float = 0.4) -> pa.Table:
     """Draw train and test people, and nested labelled fractions of train.
 
-    The parts are the same in all draws; what differs from draw to draw is which gestures of train keep their label. A
-    fraction holds, of each class, its share of the gestures, at least one; smaller fractions are part of larger ones.
-
     Args:
         gestures: the gestures table.
         seed: of the draw of people and of labels.
         test_share: wished share of the gestures in test.
 
     Returns:
-        The splits table; without a row where fewer than two people have gestures.
+        The splits table as `given_people` makes it; without a row where fewer than two people have gestures.
     """
-    table = TABLES["splits"]
     gestures = gestures.sort_by("gesture_id")
     people = np.asarray(gestures["player_id"].to_pylist())
     labels = np.asarray(gestures["label"].to_pylist())
     if len(set(people)) < 2:
-        return from_rows(table, [])
-    in_test = np.isin(people, _draw_test_people(people, labels, np.random.default_rng([seed, 0]), test_share))
+        return from_rows(TABLES["splits"], [])
+    test = set(_draw_test_people(people, labels, np.random.default_rng([seed, 0]), test_share).tolist())
+    return given_people(
+        gestures, {person: "test" if person in test else "train" for person in set(people.tolist())}, seed
+    )
+
+
+def given_people(gestures: pa.Table, parts: Mapping[str, str], seed: int = 0) -> pa.Table:
+    """The cross-subject split whose people are given, and nested labelled fractions of train.
+
+    The parts are the same in all draws; what differs from draw to draw is which gestures of train keep their label. A
+    fraction holds, of each class, its share of the gestures, at least one; smaller fractions are part of larger ones.
+
+    Args:
+        gestures: the gestures table; those of people who are in no part are left out.
+        parts: player_id -> train, val or test.
+        seed: of the draw of labels.
+
+    Returns:
+        The splits table.
+    """
+    gestures = gestures.filter(pc.is_in(gestures["player_id"], value_set=pa.array(sorted(parts), pa.string())))
+    gestures = gestures.sort_by("gesture_id")
+    people = gestures["player_id"].to_pylist()
+    labels = np.asarray(gestures["label"].to_pylist(), dtype=np.str_)
+    part = np.asarray([parts[person] for person in people], dtype=np.str_)
     ids = gestures["gesture_id"].to_pylist()
     rows: list[Row] = []
     for draw in range(LABEL_DRAWS):
-        share = _rank_in_class(labels, ~in_test, np.random.default_rng([seed, 1, draw]))
+        share = _rank_in_class(labels, part == "train", np.random.default_rng([seed, 1, draw]))
         for i, item in enumerate(ids):
             rows.append(
                 {
@@ -54,12 +77,12 @@ def cross_subject(gestures: pa.Table, seed: int = 0, test_share: float = 0.4) ->
                     "draw": draw,
                     "unit": "gesture",
                     "item_id": item,
-                    "player_id": str(people[i]),
-                    "part": "test" if in_test[i] else "train",
-                    "labelled": [] if in_test[i] else [f for f in FRACTIONS if share[i] < f],
+                    "player_id": people[i],
+                    "part": str(part[i]),
+                    "labelled": [f for f in FRACTIONS if share[i] < f],
                 }
             )
-    return from_rows(table, rows)
+    return from_rows(TABLES["splits"], rows)
 
 
 def _draw_test_people(

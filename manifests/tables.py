@@ -151,7 +151,9 @@ _ALL = (
             _must("n_frames", pa.int32()),
             _must("skeleton", pa.string()),
             _must("n_joints", pa.int32()),
-            _must("keypoints", pa.binary()),  # float32 (joint, [x, y, confidence], frame), bytes transposed
+            _must("dims", pa.int8()),  # 2: x, y; 3: x, y, z
+            _must("unit", pa.string()),  # pixel, metre, arbitrary
+            _must("keypoints", pa.binary()),  # float32 (joint, [x, y, (z,) confidence], frame), bytes transposed
             _must("boxes", pa.list_(pa.float32())),  # n_frames times x0, y0, x1, y1; NaN where the player isn't seen
             _must("made_by", pa.string()),
         ),

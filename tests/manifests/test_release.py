@@ -19,6 +19,7 @@ from manifests.poses import Poses, write_poses
 from manifests.release import RELEASED, open_release
 from manifests.release_build import build
 from manifests.tables import TABLES, from_rows
+from manifests.taxonomy import LABELS
 from manifests.workspace import open_workspace
 from tests.manifests import samples
 
@@ -168,6 +169,19 @@ def test_what_does_not_hold_together_is_found(release: Path, table: str, row: sa
     _rewrite(release, table, [*others, row])
     found = [f for f in verify(release).findings if f.check == check]
     assert any(named in f.rows for f in found), found
+
+
+def test_a_release_has_the_classes_that_its_description_names(release: Path):
+    assert open_release(release).labels == LABELS
+    row = samples.gesture("waves", "c1", label="winking")
+    _rewrite(release, "gestures", [row])
+    info = json.loads((release / "meta/info.json").read_text())
+    (release / "meta/info.json").write_text(json.dumps(info | {"taxonomy": ["winking", "nodding"]}))
+    assert open_release(release).labels == ("winking", "nodding")
+    assert not [f for f in verify(release).findings if f.check == "ranges" and "waves" in f.rows]
+    (release / "meta/info.json").write_text(json.dumps(info | {"taxonomy": "winking"}))
+    with pytest.raises(BadInput, match="no list of labels"):
+        open_release(release)
 
 
 def test_a_person_in_train_and_test_is_found(release: Path):

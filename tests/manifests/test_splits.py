@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manifests.splits import FRACTIONS, LABEL_DRAWS, cross_subject
+from manifests.splits import FRACTIONS, LABEL_DRAWS, cross_subject, given_people
 from manifests.tables import TABLES, from_rows
 from tests.manifests import samples
 
@@ -68,3 +68,15 @@ def test_a_class_of_one_person_stays_in_train():
     marked = [("P1", "touching_neck"), ("P2", "touching_neck"), ("P3", "touching_neck"), ("P3", "head_up")] * 4
     rows = cross_subject(_gestures(marked)).to_pylist()
     assert {row["part"] for row in rows if row["player_id"] == "P3"} == {"train"}
+
+
+def test_people_are_given():
+    # P4 is in no part.
+    neck, head = "touching_neck", "head_up"
+    marked = [("P1", neck), ("P1", neck), ("P1", head), ("P2", head), ("P3", neck), ("P3", head), ("P4", neck)]
+    rows = given_people(_gestures(marked), {"P1": "train", "P2": "val", "P3": "test"}).to_pylist()
+    assert {(row["player_id"], row["part"]) for row in rows} == {("P1", "train"), ("P2", "val"), ("P3", "test")}
+    assert len(rows) == 6 * LABEL_DRAWS
+    labelled = [row for row in rows if row["labelled"]]
+    assert {row["player_id"] for row in labelled} == {"P1"}
+    assert len(labelled) == 2 * LABEL_DRAWS, "of three gestures, one of each class keeps its label at every fraction"
