@@ -1,0 +1,45 @@
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from benchmarks.metrics.clustering import adjusted_rand, cluster, cluster_accuracy, normalised_mutual_information
+
+
+def _table(labels, clusters):
+    counts = np.zeros((1, 4, 4))
+    np.add.at(counts[0], (labels, clusters), 1)
+    return counts
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40))
+def test_agree_with_scikit_learn(pairs):
+    labels, clusters = np.array(pairs).T
+    counts = _table(labels, clusters)
+    assert normalised_mutual_information(counts)[0] == pytest.approx(
+        normalized_mutual_info_score(labels, clusters), abs=1e-9
+    )
+    assert adjusted_rand(counts)[0] == pytest.approx(adjusted_rand_score(labels, clusters), abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=20))
+def test_accuracy_is_that_of_the_best_of_all_maps(pairs):
+    labels, clusters = np.array(pairs).T
+    best = max(np.mean(np.array(order)[clusters] == labels) for order in permutations(range(4)))
+    assert cluster_accuracy(_table(labels, clusters))[0] == pytest.approx(best)
+
+
+def test_three_clouds_are_found():
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 10)
+    points = np.eye(3)[labels] + random.normal(0, 0.05, (30, 3))
+    counts = _table(labels, cluster(points, 3, seed=0))
+    assert cluster_accuracy(counts)[0] == adjusted_rand(counts)[0] == 1
+    assert normalised_mutual_information(counts)[0] == pytest.approx(1)
+
+
+def test_points_that_are_all_one_make_one_cluster():
+    assert cluster(np.ones((5, 3)), 3, seed=0).tolist() == [0] * 5
