@@ -120,7 +120,7 @@ class Session:
 
         if address not in self.read:
             try:
-                self.read[address] = self._patiently(address, ask, attempts or self.manners.attempts)
+                self.read[address] = self.patiently(address, ask, attempts or self.manners.attempts)
             except FetchFailed as failure:
                 self.read[address] = failure
         known = self.read[address]
@@ -160,7 +160,32 @@ class Session:
                     raise FetchFailed(f"{_short(address)}: yt-dlp left no file in {folder.name}", kind="other")
                 return ydl.sanitize_info(done), file
 
-        return self._patiently(address, get, self.manners.attempts)
+        return self.patiently(address, get, self.manners.attempts)
+
+    def patiently(self, address: str, action: Callable[[], _T], attempts: int) -> _T:
+        """Do `action` when it is the address's turn, and again where waiting may help.
+
+        Raises:
+            FetchFailed, UnreadableVideo, CannotWrite: what yt-dlp raised in the end, in our words.
+        """
+        with self._turn(address):
+            for attempt in range(1, attempts + 1):
+                try:
+                    return action()
+                except MgcollectError:
+                    raise
+                except (YoutubeDLError, OSError) as error:
+                    failure = failure_of(error, address)
+                    wait = max(self._wait_s(attempt - 1), _retry_after(error))
+                    if (
+                        attempt == attempts
+                        or not isinstance(failure, FetchFailed)
+                        or failure.kind not in _WAITABLE
+                        or wait > self.manners.longest_wait_s
+                    ):
+                        raise failure from error
+                time.sleep(wait)
+        raise AssertionError("attempts is at least 1")
 
     def _yt_dlp(self, options: dict[str, Any]) -> Any:
         manners = self.manners
@@ -187,31 +212,13 @@ class Session:
                 # picture and sound, no address, and no playlist that names other files. yt-dlp's repairs need neither.
                 "hls_prefer_native": True,
                 "external_downloader_args": {"ffmpeg_i": ["-protocol_whitelist", "http,https,tcp,tls,crypto"]},
-                "postprocessor_args": {"ffmpeg_i": [word for k, v in SAFE_INPUT.items() for word in (f"-{k}", v)]},
+                "postprocessor_args": {
+                    "merger+ffmpeg_i": [word for k, v in SAFE_INPUT.items() for word in (f"-{k}", v)]
+                },
                 "fixup": "never",
                 **options,
             }
         )
-
-    def _patiently(self, address: str, action: Callable[[], _T], attempts: int) -> _T:
-        with self._turn(address):
-            for attempt in range(1, attempts + 1):
-                try:
-                    return action()
-                except MgcollectError:
-                    raise
-                except (YoutubeDLError, OSError) as error:
-                    failure = failure_of(error, address)
-                    wait = max(self._wait_s(attempt - 1), _retry_after(error))
-                    if (
-                        attempt == attempts
-                        or not isinstance(failure, FetchFailed)
-                        or failure.kind not in _WAITABLE
-                        or wait > self.manners.longest_wait_s
-                    ):
-                        raise failure from error
-                time.sleep(wait)
-        raise AssertionError("attempts is at least 1")
 
     def _wait_s(self, n: int) -> float:
         """Back-off before retry `n`, from 0, with jitter."""

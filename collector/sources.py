@@ -10,10 +10,11 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from yt_dlp.extractor import get_info_extractor
 from yt_dlp.utils import unsmuggle_url
 
 from collector.players import Player, names_in
-from collector.session import Info, Session, clean_text, extractor_of
+from collector.session import Info, Session, clean_text, extractor_of, host_of
 from manifests.errors import FetchFailed
 from manifests.ids import video_id
 
@@ -110,8 +111,8 @@ def canonical_url(url: str) -> str:
     scheme = parts.scheme.lower()
     if parts.port and parts.port != {"http": 80, "https": 443}.get(scheme):
         host = f"{host}:{parts.port}"
-    extractor = extractor_of(url)
-    if extractor.ie_key() == "Youtube" and (key := extractor.get_temp_id(url)):
+    # A film's address that also names a list is taken by another extractor; the film's own still knows it.
+    if host_of(url) == "youtube" and (key := get_info_extractor("Youtube").get_temp_id(url)):
         return f"https://www.youtube.com/watch?v={key}"
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     kept = [(name, value) for name, value in pairs if not _TRACKING.fullmatch(name)]

@@ -1,0 +1,460 @@
+"""Fetching with yt-dlp itself from a press site on this machine that misbehaves as sites do."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.engine import Retry, StageReport
+from collector.fetch import fetch, plan_fetch
+from collector.players import Player, enrol
+from collector.probe import probe
+from collector.session import Manners
+from collector.sources import FindOptions
+from manifests.errors import CannotWrite
+from manifests.ids import file_sha256, video_id
+from manifests.tables import TABLES, from_rows
+from manifests.workspace import Workspace, open_workspace
+from mgcollect.demo.press_site import Fault, PressSite
+
+ALWAYS = FindOptions(since=date(2000, 1, 1))
+HASTY = Manners(attempts=3, backoff_s=0.001, timeout_s=10, keep_free_bytes=0)
+
+
+class Site(PressSite):
+    """A press site with further pages, and faults that pass: `passing[path]` is a list, worn off from the front."""
+
+    pages: dict[str, tuple[str, str]]
+    passing: dict[str, list[Fault]]
+
+    def content(self, path: str) -> tuple[str, bytes] | None:
+        if path in self.pages:
+            kind, text = self.pages[path]
+            return kind, text.replace("{site}", self.url).encode()
+        return super().content(path)
+
+    def next_fault(self, path: str) -> Fault | None:
+        waiting = self.passing.get(path)
+        return waiting.pop(0) if waiting else None
+
+
+class Faults(dict[str, Fault]):
+    """What `PressSite` asks for each request: a fault that passes, else one that stays."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self.site = site
+
+    def get(self, path: str, default: Fault | None = None) -> Fault | None:
+        return self.site.next_fault(path) or super().get(path, default)
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100 frames of 320x240 at 25 a second, with sound."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    picture = ["-f", "lavfi", "-i", "testsrc=size=320x240:rate=25:duration=4"]
+    sound = ["-f", "lavfi", "-i", "sine=440:duration=4"]
+    command = ["ffmpeg", "-v", "error", "-nostdin", *picture, *sound, "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+    subprocess.run([*command, path], check=True)
+    return path
+
+
+@pytest.fixture
+def site(tmp_path: Path, film: Path) -> Iterator[Site]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    shutil.copy(film, folder / "a.mp4")
+    with Site(folder) as running:
+        running.pages, running.passing, running.faults = {}, {}, Faults(running)
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with open_workspace(tmp_path / "dataset", create=True) as opened:
+        yield opened
+
+
+def player(site: Site, *paths: str) -> Player:
+    return Player("Ana Ruiz", urls=tuple(f"{site.url}{path}" for path in paths))
+
+
+def run(
+    workspace: Workspace, *players: Player, options: FindOptions = ALWAYS, manners: Manners = HASTY, **more: Any
+) -> StageReport:
+    return fetch(players, workspace, options, manners=manners, quiet=True, **({"workers": 0} | more))
+
+
+def kinds(workspace: Workspace) -> dict[str, str | None]:
+    """Kind of each failed item of the ledger, by its key."""
+    return {key: entry.kind for key, entry in workspace.ledger.entries("fetch").items() if entry.state == "failed"}
+
+
+def films(workspace: Workspace) -> list[Path]:
+    return sorted((workspace.root / "videos").iterdir())
+
+
+def test_a_row_says_what_was_fetched(site: Site, workspace: Workspace, film: Path) -> None:
+    before = datetime.now(UTC)
+    report = run(workspace, player(site, "/video/a.mp4"))
+    assert (report.total, report.ok, report.failed, report.skipped, report.exit_code) == (1, 1, 0, 0, 0)
+    [row] = workspace.read("videos").to_pylist()
+    url = f"{site.url}/video/a.mp4"
+    assert before <= row.pop("checked_at") <= datetime.now(UTC)
+    assert row.pop("made_by").startswith("mgcollect ")
+    assert row == {
+        "video_id": video_id(url),
+        "player_id": "P0001",
+        "source_url": url,
+        "platform": "generic",
+        "platform_id": "a",
+        "title": "a",
+        "upload_date": None,
+        "event": None,
+        "round": None,
+        "outcome": "unknown",
+        "duration_s": 4.0,
+        "fps": 25.0,
+        "variable_fps": False,
+        "width": 320,
+        "height": 240,
+        "licence": None,
+        "path": f"videos/{video_id(url)}.mp4",
+        "bytes": film.stat().st_size,
+        "sha256": file_sha256(film),
+        "found_by": [f"url {url}"],
+        "availability": "available",
+    }
+    assert films(workspace) == [workspace.path_of(row["path"])]
+
+
+def test_again_asks_for_nothing(site: Site, workspace: Workspace) -> None:
+    who = player(site, "/video/a.mp4")
+    run(workspace, who)
+    table = workspace.table_path("videos").read_bytes()
+    site.requests.clear()
+    report = run(workspace, who)
+    assert (report.ok, report.done_now, site.requests) == (1, 0, [])
+    assert workspace.table_path("videos").read_bytes() == table
+
+
+def test_one_bad_file_costs_nobody_else(site: Site, workspace: Workspace, film: Path) -> None:
+    data = film.read_bytes()
+    for name, content in {
+        "cut.mp4": data[: len(data) // 3],
+        "empty.mp4": b"",
+        "page.mp4": b"<!doctype html><html><body>Not here</body></html>",
+    }.items():
+        (site.folder / name).write_bytes(content)
+    sound = ["ffmpeg", "-v", "error", "-nostdin", "-i", film, "-vn", "-c", "copy", site.folder / "sound.mp4"]
+    subprocess.run(sound, check=True)
+    (site.folder / "html.mp4").write_bytes((site.folder / "page.mp4").read_bytes())
+    site.faults["/video/html.mp4"] = Fault(content_type="text/html")
+    site.faults["/video/private.mp4"] = Fault(status=403)
+    wanted = {
+        "/video/gone.mp4": "gone",
+        "/video/private.mp4": "private",
+        "/video/cut.mp4": "truncated",
+        "/video/empty.mp4": "empty",
+        "/video/page.mp4": "not_video",
+        "/video/html.mp4": "unsupported",
+        "/video/sound.mp4": "no_picture",
+    }
+    report = run(workspace, player(site, *wanted, "/video/a.mp4"))
+    assert (report.total, report.ok, report.failed, report.exit_code) == (8, 1, 7, 1)
+    assert kinds(workspace) == {video_id(site.url + path): kind for path, kind in wanted.items()}
+    assert all(site.url in message for _, _, message in report.failures)
+    assert len(films(workspace)) == 1  # nothing of the others is left
+
+
+def test_patience_with_a_busy_site(site: Site, workspace: Workspace) -> None:
+    busy = [Fault(status=429), Fault(status=503)]
+    site.passing["/video/a.mp4"] = [*busy]
+    report = run(workspace, player(site, "/video/a.mp4"))
+    assert report.ok == 1
+    assert [r.status for r in site.requests][:3] == [429, 503, 200]
+
+
+def test_retry_after_is_heeded(site: Site, workspace: Workspace) -> None:
+    """Three seconds can be waited for; but not where patience ends at two, and then nobody asks again."""
+    site.faults["/video/a.mp4"] = Fault(status=429, retry_after=3)
+    impatient = Manners(attempts=3, backoff_s=0.001, longest_wait_s=2, keep_free_bytes=0)
+    report = run(workspace, player(site, "/video/a.mp4"), manners=impatient)
+    assert [kind for _, kind, _ in report.failures] == ["throttled"]
+    assert len(site.requests) == 1
+
+
+def test_retry_does_what_failed_and_nothing_else(site: Site, workspace: Workspace) -> None:
+    shutil.copy(site.folder / "a.mp4", site.folder / "b.mp4")
+    site.faults["/video/b.mp4"] = Fault(status=503)
+    who = player(site, "/video/a.mp4", "/video/b.mp4", "/video/gone.mp4")
+    assert run(workspace, who).failed == 2
+    site.faults.clear()
+    site.requests.clear()
+    assert run(workspace, who).failed == 2  # without --retry, what failed is left alone
+    assert site.requests == []
+    report = run(workspace, who, retry=Retry("network"))
+    assert (report.ok, report.failed, report.done_now) == (2, 1, 1)
+    assert {r.path for r in site.requests} == {"/video/b.mp4"}
+
+
+def test_a_broken_connection_is_resumed(site: Site, workspace: Workspace, film: Path) -> None:
+    """Every answer breaks off after 20,000 bytes; what has come is not asked for again."""
+    site.faults["/video/a.mp4"] = Fault(drop_after=20_000)
+    assert film.stat().st_size > 40_000
+    report = run(workspace, player(site, "/video/a.mp4"))
+    assert report.ok == 1
+    [row] = workspace.read("videos").to_pylist()
+    assert row["sha256"] == file_sha256(film)
+    starts = [int(r.range.removeprefix("bytes=").rstrip("-")) for r in site.requests if r.range]
+    assert len(starts) >= 2
+    assert all(later > earlier for earlier, later in pairwise([0, *starts]))
+
+
+def test_the_next_run_goes_on_where_this_one_stopped(site: Site, workspace: Workspace, film: Path) -> None:
+    key = video_id(f"{site.url}/video/a.mp4")
+    part = workspace.root / "videos" / f".part-{key}"
+    part.mkdir(parents=True)
+    (part / "media.mp4.part").write_bytes(film.read_bytes()[:50_000])
+    assert run(workspace, player(site, "/video/a.mp4")).ok == 1
+    assert [r.range for r in site.requests if r.range] == ["bytes=50000-"]
+    assert workspace.read("videos").to_pylist()[0]["sha256"] == file_sha256(film)
+
+
+def test_what_is_mended_on_the_site_is_fetched_whole(site: Site, workspace: Workspace, film: Path) -> None:
+    site.faults["/video/a.mp4"] = Fault(truncate_to=20_000)
+    assert [kind for _, kind, _ in run(workspace, player(site, "/video/a.mp4")).failures] == ["truncated"]
+    site.faults.clear()
+    assert run(workspace, player(site, "/video/a.mp4"), retry=Retry()).ok == 1
+    assert workspace.read("videos").to_pylist()[0]["sha256"] == file_sha256(film)
+
+
+def test_a_dead_feed_is_in_the_ledger_until_it_lives(site: Site, workspace: Workspace) -> None:
+    who = Player("Ana Ruiz", feeds=(f"{site.url}/mine.xml",))
+    report = run(workspace, who)
+    assert [kind for _, kind, _ in report.failures] == ["gone"]
+    item = "<item><title>Ana Ruiz speaks</title><link>{site}/video/a.mp4</link></item>"
+    rss = f'<?xml version="1.0"?><rss version="2.0"><channel><title>All</title>{item}</channel></rss>'
+    site.pages["/mine.xml"] = ("application/rss+xml", rss)
+    report = run(workspace, who)
+    assert (report.total, report.ok, report.failed) == (1, 1, 0)
+    assert list(workspace.ledger.entries("fetch")) == [video_id(f"{site.url}/video/a.mp4")]
+    assert workspace.read("videos").to_pylist()[0]["title"] == "Ana Ruiz speaks"
+
+
+PAGE = """<!doctype html><html><head><title>{title}</title><script type="application/ld+json">
+{{"@context": "https://schema.org", "@type": "VideoObject", "name": "{title}", "uploadDate": "{day}",
+"duration": "PT4S", "contentUrl": "{{site}}/video/a.mp4"}}</script></head><body></body></html>"""
+
+
+def test_a_page_tells_title_and_date(site: Site, workspace: Workspace) -> None:
+    site.pages["/press.html"] = ("text/html", PAGE.format(title="Ana Ruiz, final", day="2024-05-12"))
+    assert run(workspace, player(site, "/press.html")).ok == 1
+    [row] = workspace.read("videos").to_pylist()
+    assert (row["source_url"], row["title"], row["upload_date"]) == (
+        f"{site.url}/press.html",
+        "Ana Ruiz, final",
+        date(2024, 5, 12),
+    )
+    site.requests.clear()
+    assert run(workspace, player(site, "/press.html")).done_now == 0
+    assert site.requests == []
+
+
+def test_what_the_video_itself_tells_may_exclude_it(site: Site, workspace: Workspace) -> None:
+    """A bare file's length is known only when it is here; with other options it is looked at again."""
+    short = FindOptions(since=date(2000, 1, 1), min_duration_s=60)
+    report = run(workspace, player(site, "/video/a.mp4"), options=short)
+    assert (report.ok, report.skipped, report.exit_code) == (0, 1, 0)
+    assert films(workspace) == []
+    assert run(workspace, player(site, "/video/a.mp4")).ok == 1
+
+
+def test_too_small(site: Site, workspace: Workspace) -> None:
+    report = run(workspace, player(site, "/video/a.mp4"), min_height=480)
+    assert [kind for _, kind, _ in report.failures] == ["too_small"]
+    assert films(workspace) == []
+
+
+def test_a_full_disk_ends_the_run_with_nothing_half_written(site: Site, workspace: Workspace) -> None:
+    greedy = Manners(attempts=1, keep_free_bytes=1 << 60)
+    with pytest.raises(CannotWrite, match="Free some space"):
+        run(workspace, player(site, "/video/a.mp4"), manners=greedy)
+    assert workspace.read("videos").num_rows == 0
+    assert run(workspace, player(site, "/video/a.mp4")).ok == 1
+
+
+def test_who_opted_out_is_not_asked_about(site: Site, workspace: Workspace) -> None:
+    ana = player(site, "/video/a.mp4", "/press.html")
+    bo = Player("Bo Li", feeds=(f"{site.url}/feed.xml",))
+    enrol([ana, bo], workspace)
+    rows = [{**row, "opt_out": True} for row in workspace.read("players").to_pylist()]
+    workspace.write("players", from_rows(TABLES["players"], rows))
+    report = run(workspace, ana, bo)
+    assert (report.total, report.skipped) == (2, 2)
+    assert site.requests == []
+
+
+def test_a_video_of_two_players_goes_to_the_first(site: Site, workspace: Workspace) -> None:
+    url = f"{site.url}/video/a.mp4"
+    players = [Player("Ana Ruiz", urls=(url,)), Player("Bo Li", urls=(url,))]
+    first, second = plan_fetch(players, workspace, ALWAYS, manners=HASTY, quiet=True)
+    assert (first.leave, second.leave) == (None, "it was found for P0001 already")
+    report = run(workspace, *players)
+    assert (report.total, report.ok) == (1, 1)
+
+
+def test_a_plan_writes_nothing(site: Site, workspace: Workspace) -> None:
+    before = sorted(workspace.root.rglob("*"))
+    [candidate] = plan_fetch([player(site, "/video/a.mp4")], workspace, ALWAYS, manners=HASTY, quiet=True)
+    assert (candidate.player_id, candidate.leave) == ("P0001", None)
+    assert sorted(workspace.root.rglob("*")) == before
+    assert workspace.ledger.entries("fetch") == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["..%2F..%2Fescaped.mp4", "new%0Aline.mp4", "x" * 200 + ".mp4", "%25(id)s.mp4", "a;rm -rf.mp4"]
+)
+def test_hostile_addresses(site: Site, workspace: Workspace, film: Path, name: str) -> None:
+    site.content = lambda _: ("video/mp4", film.read_bytes())
+    before = set(workspace.root.parent.rglob("*"))
+    report = run(workspace, player(site, f"/video/{name.replace(' ', '%20')}"))
+    assert report.ok == 1
+    [row] = workspace.read("videos").to_pylist()
+    assert films(workspace) == [workspace.root / "videos" / f"{row['video_id']}.mp4"]
+    outside = {
+        path for path in set(workspace.root.parent.rglob("*")) - before if not path.is_relative_to(workspace.root)
+    }
+    assert outside == set()
+    assert "\n" not in row["title"]
+
+
+def test_hostile_titles(site: Site, workspace: Workspace) -> None:
+    title = "../../../../etc/passwd \\n \\u001b[2J " + "x" * 400
+    site.pages["/press.html"] = ("text/html", PAGE.format(title=title, day="2024-05-12"))
+    assert run(workspace, player(site, "/press.html")).ok == 1
+    [row] = workspace.read("videos").to_pylist()
+    assert len(row["title"]) <= 300
+    assert row["title"].isprintable()
+    assert [path.name for path in films(workspace)] == [f"{row['video_id']}.mp4"]
+
+
+def hls(*segments: str, key: str = "") -> str:
+    lines = "".join(f"#EXTINF:4,\n{segment}\n" for segment in segments)
+    return f"#EXTM3U\n#EXT-X-TARGETDURATION:4\n{key}{lines}#EXT-X-ENDLIST\n"
+
+
+def spy_on_ffmpeg(folder: Path) -> Path:
+    """A folder whose `ffmpeg` notes its arguments, one line a call, in ffmpeg.log, and then is the real one."""
+    spy = folder / "bin" / "ffmpeg"
+    spy.parent.mkdir()
+    log = folder / "ffmpeg.log"
+    log.touch()
+    real = shutil.which("ffmpeg")
+    spy.write_text(f'#!/bin/sh\necho "$@" | tr "\\r\\n" "  " >> {log}\necho >> {log}\nexec {real} "$@"\n')
+    spy.chmod(0o755)
+    return spy.parent
+
+
+@pytest.fixture
+def segment(site: Site, film: Path) -> Path:
+    """The film as a transport stream: once on the site, once as somebody's own file on this machine."""
+    path = site.folder / "a.ts"
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", film, "-c", "copy", path], check=True)
+    return Path(shutil.copy(path, film.parent / "private.ts"))
+
+
+@pytest.mark.usefixtures("segment")
+def test_hls(site: Site, workspace: Workspace) -> None:
+    site.pages["/film.m3u8"] = ("application/vnd.apple.mpegurl", hls("{site}/video/a.ts"))
+    assert run(workspace, player(site, "/film.m3u8")).ok == 1
+    [row] = workspace.read("videos").to_pylist()
+    assert row["path"].endswith(".ts")
+    assert probe(workspace.path_of(row["path"])).n_frames == 100
+
+
+def test_picture_and_sound_apart_are_joined(
+    site: Site, workspace: Workspace, segment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an ffmpeg that may open nothing but the two files."""
+    for name, without in (("picture", "-an"), ("sound", "-vn")):
+        command = ["ffmpeg", "-v", "error", "-nostdin", "-i", segment, "-c", "copy", without]
+        subprocess.run([*command, site.folder / f"{name}.ts"], check=True)
+        site.pages[f"/{name}.m3u8"] = ("application/vnd.apple.mpegurl", hls(f"{{site}}/video/{name}.ts"))
+    master = (
+        '#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="s",NAME="en",DEFAULT=YES,URI="{site}/sound.m3u8"\n'
+        '#EXT-X-STREAM-INF:BANDWIDTH=99999,RESOLUTION=320x240,CODECS="avc1.64000d,mp4a.40.2",AUDIO="s"\n'
+        "{site}/picture.m3u8\n"
+    )
+    site.pages["/film.m3u8"] = ("application/vnd.apple.mpegurl", master)
+    monkeypatch.setenv("PATH", f"{spy_on_ffmpeg(tmp_path)}:{os.environ['PATH']}")
+    assert run(workspace, player(site, "/film.m3u8")).ok == 1
+    [row] = workspace.read("videos").to_pylist()
+    assert (row["width"], row["height"]) == (320, 240)
+    assert probe(workspace.path_of(row["path"])).n_streams == 2
+    [join] = [line for line in (tmp_path / "ffmpeg.log").read_text().splitlines() if " -i " in line]
+    assert join.count("-protocol_whitelist file,pipe -format_whitelist mov,") == join.count(" -i ") == 2
+
+
+@pytest.mark.parametrize("key", ["", '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="{site}/key"\n'], ids=["yt-dlp's", "ffmpeg's"])
+@pytest.mark.parametrize("address", ["file://{file}", "{file}", "concat:{file}", "subfile,,start,0,end,999,,:{file}"])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # yt-dlp leaves its part file open
+def test_hls_of_this_machine_s_files(
+    site: Site,
+    workspace: Workspace,
+    segment: Path,
+    address: str,
+    key: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A list that names a film on the user's disk, for yt-dlp's own downloader and for ffmpeg, gets nothing of it."""
+    monkeypatch.setenv("PATH", f"{spy_on_ffmpeg(tmp_path)}:{os.environ['PATH']}")
+    site.pages["/evil.m3u8"] = ("application/vnd.apple.mpegurl", hls(address.format(file=segment), key=key))
+    site.pages["/key"] = ("application/octet-stream", "0123456789abcdef")
+    report = run(workspace, player(site, "/evil.m3u8", "/video/a.mp4"))
+    assert (report.ok, report.failed) == (1, 1)
+    assert workspace.read("videos").to_pylist()[0]["source_url"].endswith("/video/a.mp4")
+    taken = [path for path in (workspace.root / "videos").rglob("*.ts*") if path.is_file()]
+    assert taken == []
+    asked = [line for line in (tmp_path / "ffmpeg.log").read_text().splitlines() if " -i " in line]
+    assert len(asked) == bool(key)
+    assert all("-protocol_whitelist http,https,tcp,tls,crypto -i http" in line for line in asked)
+    gc.collect()
+
+
+def test_a_playlist_that_is_called_a_film(site: Site, workspace: Workspace, segment: Path) -> None:
+    (site.folder / "evil.mp4").write_text(hls(f"file://{segment}"))
+    run(workspace, player(site, "/video/evil.mp4"))
+    assert list(kinds(workspace).values()) == ["not_video"]
+
+
+def test_processes_share_the_work(site: Site, workspace: Workspace) -> None:
+    paths = []
+    for n in range(4):
+        shutil.copy(site.folder / "a.mp4", site.folder / f"{n}.mp4")
+        paths.append(f"/video/{n}.mp4")
+    report = run(workspace, player(site, *paths, "/video/gone.mp4"), workers=2)
+    assert (report.ok, report.failed) == (4, 1)
+    assert workspace.read("videos").num_rows == 4
+
+
+def test_seven_years_by_default(site: Site, workspace: Workspace) -> None:
+    today = datetime.now(UTC).date()
+    for name, age in (("new", 6 * 365), ("old", 8 * 365)):
+        day = (today - timedelta(days=age)).isoformat()
+        site.pages[f"/{name}.html"] = ("text/html", PAGE.format(title=name, day=day))
+    new, old = plan_fetch([player(site, "/new.html", "/old.html")], workspace, manners=HASTY, quiet=True)
+    assert new.leave is None
+    assert old.leave is not None
+    assert old.leave.startswith("uploaded on ")
