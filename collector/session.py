@@ -56,7 +56,7 @@ _SAYINGS = (
     (
         "gone",
         r"video unavailable|no longer available|(is )?unavailable|removed|deleted|terminated|does(n't| not) exist|"
-        r"not found|closed|isn't available",
+        r"not found|channel was closed|isn't available",
     ),
     ("network", r"timed out|resolve|connection|unreachable|getaddrinfo|bytes read|reset by peer|ssl|certificate"),
 )
@@ -347,7 +347,8 @@ def failure_of(error: BaseException, address: str) -> FetchFailed | UnreadableVi
 def _kind(text: str, status: int | None, transport: bool) -> str:
     said = next((kind for kind, pattern in _SAYINGS if re.search(pattern, text, re.IGNORECASE)), None)
     if status is None:
-        return "network" if transport and said is None else said or "other"
+        # Of a connection that failed, only the fact counts: its words ("closed", "removed") mean other things there.
+        return "network" if transport else said or "other"
     # The server's number is plainer than the words about it, but a bot check comes with any number.
     if said in ("bot_check", "age", "geo"):
         return said

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yt_dlp
+from yt_dlp.networking.exceptions import TransportError
 from yt_dlp.utils import DownloadError, ExtractorError, GeoRestrictedError
 
 from collector.session import Manners, Session, clean_text, failure_of, host_of
@@ -71,6 +72,11 @@ def test_kinds_by_exception() -> None:
     empty = failure_of(DownloadError("ERROR: Did not get any data blocks"), WATCH)
     assert isinstance(empty, UnreadableVideo)
     assert empty.kind == "empty"
+    closed = DownloadError("ERROR: Unable to download webpage: Remote end closed connection; file removed")
+    closed.__cause__ = TransportError("Remote end closed connection")
+    broken = failure_of(closed, WATCH)
+    assert isinstance(broken, FetchFailed)
+    assert broken.kind == "network"
     geo = failure_of(GeoRestrictedError("This video is not available in your country", countries=["AU"]), WATCH)
     assert isinstance(geo, FetchFailed)
     assert geo.kind == "geo"
