@@ -1,0 +1,108 @@
+"""propose, and annotate: push, pull, agree, consensus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manifests.workspace import open_workspace
+from mgcollect.options import Dataset, Project, Quiet, RetryOption, Workers
+from mgcollect.show import show_agreement, show_consensus, show_pull, show_push, show_stage
+
+__all__ = ["add_to"]
+
+_DATASET = Path("dataset")
+_PROJECT = "mgcollect"
+Overlap = Annotated[
+    float, typer.Option("--tiou", min=0.01, max=1.0, help="Least overlap in time for two to be the same.")
+]
+
+
+def propose(dataset: Dataset = _DATASET, retry: RetryOption = None, workers: Workers = 1, quiet: Quiet = False) -> None:
+    """Propose gestures from the poses. For now by a kinematic spotter, which is a baseline and named so.
+
+    Example:  mgcollect propose --workers 4
+    """
+    from annotate.propose import propose as run
+    from collector.engine import parse_retry
+
+    with open_workspace(dataset) as workspace:
+        report = run(workspace, retry=parse_retry(retry), workers=workers, quiet=quiet)
+    if not quiet:
+        show_stage(report, "mgcollect annotate push")
+    raise typer.Exit(report.exit_code)
+
+
+def push(
+    dataset: Dataset = _DATASET,
+    project: Project = _PROJECT,
+    annotators: Annotated[int, typer.Option("--annotators", min=1, help="How many annotate each clip.")] = 2,
+    quiet: Quiet = False,
+) -> None:
+    """Put clips and proposals into Label Studio; LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where.
+
+    Example:  mgcollect annotate push --annotators 3
+    """
+    from annotate.push import push as run
+
+    with open_workspace(dataset) as workspace:
+        report = run(workspace, project=project, annotators_per_task=annotators, quiet=quiet)
+    if not quiet:
+        show_push(report)
+    raise typer.Exit(report.exit_code)
+
+
+def pull(dataset: Dataset = _DATASET, project: Project = _PROJECT, quiet: Quiet = False) -> None:
+    """Bring what the annotators submitted into the annotations table.
+
+    Example:  mgcollect annotate pull
+    """
+    from annotate.pull import pull as run
+
+    with open_workspace(dataset) as workspace:
+        report = run(workspace, project=project)
+    if not quiet or report.exit_code:
+        show_pull(report)
+    raise typer.Exit(report.exit_code)
+
+
+def agree(dataset: Dataset = _DATASET, tiou: Overlap = 0.5, quiet: Quiet = False) -> None:
+    """Measure how far the annotators agree, in time and in label.
+
+    Example:  mgcollect annotate agree --tiou 0.3
+    """
+    from annotate.agree import agree as run
+
+    with open_workspace(dataset) as workspace:
+        agreement = run(workspace, tiou=tiou)
+    if not quiet:
+        show_agreement(agreement)
+
+
+def consensus(
+    dataset: Dataset = _DATASET,
+    min_support: Annotated[float, typer.Option(min=0.01, max=1.0, help="Least share of a clip's annotators.")] = 0.5,
+    tiou: Overlap = 0.5,
+    quiet: Quiet = False,
+) -> None:
+    """Merge the annotations into the gestures table: majority label, median boundaries.
+
+    Example:  mgcollect annotate consensus --min-support 0.6
+    """
+    from annotate.consensus import consensus as run
+
+    with open_workspace(dataset) as workspace:
+        report = run(workspace, min_support=min_support, tiou=tiou)
+    if not quiet:
+        show_consensus(report)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this module's commands on the command line."""
+    app.command()(propose)
+    group = typer.Typer(help="Let annotators decide, in Label Studio.", no_args_is_help=True)
+    for command in (push, pull, agree, consensus):
+        group.command()(command)
+    app.add_typer(group, name="annotate")

@@ -1,0 +1,62 @@
+"""The `mgcollect` command: its groups, its version, and how an error reaches the user."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from manifests.errors import MgcollectError
+from manifests.provenance import tool_version
+from mgcollect import annotation, benchmarking, collect, demonstration, health, releases
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="mgcollect",
+    help="Build a micro-gesture data set from public video, and score models on it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"mgcollect {tool_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+for group in (health, collect, annotation, releases, benchmarking, demonstration):
+    group.add_to(app)
+
+
+def main() -> None:
+    """Run the command line; an error of ours ends it with its words and its status, never a traceback."""
+    # Ray and Ultralytics would otherwise report usage to their makers.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    try:
+        app()
+    except MgcollectError as error:
+        print(f"mgcollect: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("mgcollect: stopped. Run the same command again: it goes on where it was.", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

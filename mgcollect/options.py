@@ -1,0 +1,30 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Dataset", "Out", "Project", "Quiet", "ReleaseDir", "RetryOption", "Weights", "WeightsSha256", "Workers"]
+
+Dataset = Annotated[
+    Path,
+    typer.Option("--dataset", envvar="MGCOLLECT_DATASET", help="The dataset's folder.", show_default=True),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary; errors only.")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes to run on; 0 runs in this one.")]
+RetryOption = Annotated[
+    str | None,
+    typer.Option("--retry", metavar="failed[:kind]", help="Do again what failed (of this kind), and nothing else."),
+]
+Weights = Annotated[
+    str, typer.Option("--weights", help="YOLO-pose weights: a file, or a name that Ultralytics fetches.")
+]
+WeightsSha256 = Annotated[
+    str | None, typer.Option("--weights-sha256", help="Vouch for a weights file of your own by its sha256.")
+]
+Project = Annotated[str, typer.Option("--project", help="Title of the Label Studio project.")]
+ReleaseDir = Annotated[Path, typer.Argument(help="The release's folder.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to write to.")]

@@ -1,0 +1,225 @@
+"""What a command prints when it ends: short tables on standard output."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to show a help text
+    from annotate.agree import Agreement
+    from annotate.consensus import ConsensusReport
+    from annotate.pull import PullReport
+    from annotate.push import PushReport
+    from benchmarks.report import BenchmarkReport
+    from collector.engine import StageReport
+    from collector.sources import Candidate
+    from manifests.checks import VerifyReport
+    from manifests.release_build import BuildReport
+    from manifests.status import Status
+    from mgcollect.doctor import Diagnosis
+
+
+__all__ = [
+    "console",
+    "show_agreement",
+    "show_build",
+    "show_candidates",
+    "show_consensus",
+    "show_diagnosis",
+    "show_pull",
+    "show_push",
+    "show_scores",
+    "show_stage",
+    "show_status",
+    "show_table",
+    "show_verify",
+]
+
+console = Console(highlight=False, soft_wrap=True)
+
+_SHOWN = 8
+
+
+def show_table(title: str, columns: list[str], rows: list[list[object]], note: str = "") -> None:
+    """A small table; numbers stand to the right."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, caption=note or None)
+    table.caption_justify = "left"
+    for i, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        # Text, not markup: a title from the network may hold square brackets.
+        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
+    console.print(table)
+
+
+def show_stage(report: StageReport, next_command: str = "") -> None:
+    """in = ok + failed + skipped, and the first failures."""
+    summary = [report.stage, report.total, report.ok, report.failed, report.skipped, report.done_now]
+    show_table("", ["stage", "in", "ok", "failed", "skipped", "done now"], [summary])
+    _failures(report.failures, report.stage)
+    if next_command and report.ok:
+        console.print(f"Next: [bold]{next_command}[/bold]")
+
+
+def _failures(failures: list[tuple[str, str, str]], stage: str) -> None:
+    if not failures:
+        return
+    for item, kind, message in failures[:_SHOWN]:
+        console.print(Text(f"  failed ({kind}) {item}: {message}"))
+    if len(failures) > _SHOWN:
+        console.print(f"  … and {len(failures) - _SHOWN} more; `mgcollect status` lists them all.")
+    kinds = Counter(kind for _, kind, _ in failures)
+    kind = kinds.most_common(1)[0][0]
+    console.print(f"  Try them again with `mgcollect {stage} --retry failed` (or `--retry failed:{kind}`).")
+
+
+def show_status(status: Status) -> None:
+    """Every stage, every failure, every table."""
+    rows: list[list[object]] = [
+        [
+            s.stage,
+            s.total,
+            s.ok,
+            s.failed,
+            s.skipped,
+            s.pending,
+            ", ".join(f"{k} {n}" for k, n in sorted(s.kinds.items())),
+        ]
+        for s in status.stages
+    ]
+    show_table("Stages", ["stage", "in", "ok", "failed", "skipped", "pending", "kinds of failure"], rows)
+    for stage in status.stages:
+        for item, kind, message in stage.failures:
+            console.print(Text(f"  {stage.stage} failed ({kind}) {item}: {message}"))
+        if stage.pending:
+            console.print(f"  {stage.stage}: a run was stopped; run `mgcollect {stage.stage}` again and it goes on.")
+        if stage.next_retry:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(stage.next_retry))
+            console.print(f"  {stage.stage}: a server asked us to wait; retry after {when}.")
+    console.print()
+    show_table("Tables", ["table", "rows"], [[name, count] for name, count in status.rows.items()])
+
+
+def show_candidates(candidates: list[Candidate]) -> None:
+    """What a fetch would take, and what it would leave and why."""
+    rows: list[list[object]] = [
+        [
+            c.player_id or "",
+            "leave" if c.leave else "fail" if c.failure else "take",
+            str(c.upload_date or ""),
+            c.title or c.url,
+            c.leave or (c.failure[1] if c.failure else ""),
+        ]
+        for c in candidates
+    ]
+    show_table("", ["player", "", "uploaded", "video", "why"], rows)
+    taken = sum(row[1] == "take" for row in rows)
+    console.print(f"{taken} of {len(rows)} would be fetched; nothing was.")
+
+
+def show_diagnosis(diagnosis: Diagnosis) -> None:
+    """What doctor found, and how to mend it."""
+    colours = {"ok": "green", "warn": "yellow", "missing": "red"}
+    for finding in diagnosis.findings:
+        state = f"[{colours[finding.state]}]{finding.state:<8}[/]"
+        console.print(f"{state}{finding.what:<20}", Text(finding.found), sep="")
+        if finding.mend and finding.state != "ok":
+            console.print(f"{'':<28}→ ", Text(finding.mend), sep="")
+
+
+def show_push(report: PushReport) -> None:
+    """What stands in Label Studio now."""
+    row: list[object] = [report.project, report.clips, report.tasks, report.tasks_added, report.proposals]
+    show_table("", ["project", "clips", "tasks", "added now", "proposals"], [row])
+    for count, what in (
+        (report.predictions_replaced, "predictions had changed and were replaced; nobody had begun those clips"),
+        (report.doubled_removed, "doubled tasks, left by a push that was cut off, were removed"),
+        (report.touched, "clips that annotators have begun were left as they are"),
+    ):
+        if count:
+            console.print(f"  {count} {what}")
+    console.print(f"Next: annotate at {report.url}, then [bold]mgcollect annotate pull[/bold]")
+
+
+def show_pull(report: PullReport) -> None:
+    """What the annotations table holds now, and what could not be taken."""
+    row: list[object] = [report.submissions, report.taken, report.failed, report.skipped, report.new]
+    show_table("", ["submissions", "taken", "failed", "drafts and cancelled", "new"], [row])
+    console.print(
+        f"  {report.gestures} gestures; “nothing here” {report.nothing} times, “unusable clip” {report.unusable} times"
+    )
+    for annotator, count in sorted(report.annotators.items()):
+        console.print(f"  {annotator}: {count} submissions")
+    for submission, kind, message in report.failures[:_SHOWN]:
+        console.print(Text(f"  failed ({kind}) {submission}: {message}"))
+    if report.taken:
+        console.print("Next: [bold]mgcollect annotate agree[/bold], [bold]mgcollect annotate consensus[/bold]")
+
+
+def show_agreement(found: Agreement) -> None:
+    """How far the annotators agree."""
+
+    def figure(value: float | None) -> str:
+        return "–" if value is None else f"{value:.2f}"
+
+    rows: list[list[object]] = [
+        [f"F1 of segments (tIoU ≥ {found.tiou:g})", figure(found.f1)],
+        ["F1 of segments with the same label", figure(found.f1_labelled)],
+        ["same label, of matched segments", figure(found.label_agreement)],
+        ["Cohen's kappa of matched labels", figure(found.kappa)],
+        ["Krippendorff's alpha, class of each frame", figure(found.alpha_frames)],
+        ["Krippendorff's alpha, gesture or none", figure(found.alpha_presence)],
+    ]
+    for name, deviation in (("start", found.start_deviation), ("end", found.end_deviation)):
+        if deviation:
+            rows.append([f"deviation of the {name}, median frames", f"{deviation.median:g}"])
+    show_table("", ["agreement", "value"], rows)
+    console.print(
+        f"  {len(found.annotators)} annotators, {found.clips} clips judged by at least two, "
+        f"{found.matched} pairs of segments matched"
+    )
+
+
+def show_consensus(report: ConsensusReport) -> None:
+    """What came of the consensus."""
+    row: list[object] = [
+        report.clips,
+        report.candidates,
+        report.gestures,
+        report.label_disputed,
+        report.empty,
+        report.unusable,
+    ]
+    show_table("", ["clips", "candidates", "gestures", "label disputed", "clips without", "unusable"], [row])
+    per_class = sorted(report.per_class.items(), key=lambda item: -item[1])
+    console.print("  " + ", ".join(f"{label} {count}" for label, count in per_class))
+    console.print("Next: [bold]mgcollect release build --version 1.0.0[/bold]")
+
+
+def show_scores(report: BenchmarkReport) -> None:
+    """What was scored, with intervals, and what can't be and why."""
+    console.print(Text(report.summary()))
+
+
+def show_build(report: BuildReport) -> None:
+    """The release's tables, and where it lies."""
+    show_table("", ["table", "rows"], [[name, count] for name, count in report.rows.items()])
+    done = "written" if report.built else "stands already, unchanged"
+    console.print(f"Release {report.version} {done}: {report.path}")
+
+
+def show_verify(report: VerifyReport) -> None:
+    """Each check with its findings."""
+    wrong = Counter(finding.check for finding in report.findings)
+    for check in report.checks:
+        console.print(f"  {'[red]wrong[/red]' if wrong[check] else '[green]ok[/green]   '} {check}")
+    for finding in report.findings:
+        console.print(Text(f"  {finding}"))
+    verdict = f"{len(report.findings)} findings" if report.findings else "nothing wrong found"
+    console.print(f"{report.path}: {verdict}.")
