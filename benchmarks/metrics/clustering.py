@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from benchmarks.metrics.retrieval import unit_rows
 
@@ -27,7 +28,9 @@ def cluster(embeddings: npt.NDArray[np.floating[Any]], n_clusters: int, seed: in
     rows = unit_rows(embeddings.astype(np.float64))
     # k-means can't make more clusters than there are distinct points.
     n_clusters = min(n_clusters, len(np.unique(rows, axis=0)))
-    found = KMeans(n_clusters, n_init=_RESTARTS, random_state=seed).fit_predict(rows)
+    # On one thread: sums come in the same order on every machine, and small problems gain nothing from more.
+    with threadpool_limits(1):
+        found = KMeans(n_clusters, n_init=_RESTARTS, random_state=seed).fit_predict(rows)
     return np.asarray(found, dtype=np.int64)
 
 
@@ -49,22 +52,29 @@ def normalised_mutual_information(counts: Counts) -> Floats:
     return np.where(total > 0, np.clip(value, 0, 1), np.nan)
 
 
-def adjusted_rand(counts: Counts) -> Floats:
+def adjusted_rand(counts: Counts, squares: Counts | None = None) -> Floats:
     """(m,) Rand index adjusted for chance: 1 for equal partitions, 0 on average for random ones; may fall below 0.
 
     Hubert and Arabie, Journal of Classification 1985, equation 5.
+
+    Args:
+        counts: (m, classes, clusters).
+        squares: likewise, sums of squared weights, where items count with a weight: no item is then paired with its own copy,
+            which would always agree and make every resample too good.
     """
-    together = _pairs(counts).sum(axis=(1, 2))
-    of_class, of_cluster = _pairs(counts.sum(axis=2)).sum(axis=1), _pairs(counts.sum(axis=1)).sum(axis=1)
-    pairs = _pairs(counts.sum(axis=(1, 2)))
+    squares = counts if squares is None else squares
+    together = _pairs(counts, squares).sum(axis=(1, 2))
+    of_class = _pairs(counts.sum(axis=2), squares.sum(axis=2)).sum(axis=1)
+    of_cluster = _pairs(counts.sum(axis=1), squares.sum(axis=1)).sum(axis=1)
+    pairs = _pairs(counts.sum(axis=(1, 2)), squares.sum(axis=(1, 2)))
     expected = np.divide(of_class * of_cluster, pairs, out=np.zeros(len(counts)), where=pairs > 0)
     room = (of_class + of_cluster) / 2 - expected
     value = np.divide(together - expected, room, out=np.ones(len(counts)), where=room != 0)
     return np.where(counts.sum(axis=(1, 2)) > 0, value, np.nan)
 
 
-def _pairs(n: Counts) -> Floats:
-    return np.asarray(n * (n - 1) / 2, dtype=np.float64)
+def _pairs(n: Counts, squares: Counts) -> Floats:
+    return np.asarray((n * n - squares) / 2, dtype=np.float64)
 
 
 def _entropy(p: Floats) -> Floats:

@@ -32,6 +32,26 @@ def test_accuracy_is_that_of_the_best_of_all_maps(pairs):
     assert cluster_accuracy(_table(labels, clusters))[0] == pytest.approx(best)
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=12))
+def test_weighted_items_are_never_paired_with_their_own_copies(rows):
+    labels, clusters, weights = np.array(rows).T
+    counts, squares = np.zeros((2, 1, 4, 4))
+    np.add.at(counts[0], (labels, clusters), weights)
+    np.add.at(squares[0], (labels, clusters), weights**2)
+    both = one = other = every = 0
+    for i in range(len(rows)):
+        for j in range(i):
+            pairs = weights[i] * weights[j]
+            same_class, same_cluster = labels[i] == labels[j], clusters[i] == clusters[j]
+            every += pairs
+            one, other = one + pairs * same_class, other + pairs * same_cluster
+            both += pairs * (same_class and same_cluster)
+    if every == 0 or (one + other) / 2 == one * other / every:
+        return
+    expected = one * other / every
+    assert adjusted_rand(counts, squares)[0] == pytest.approx((both - expected) / ((one + other) / 2 - expected))
+
+
 def test_three_clouds_are_found():
     random = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], 10)
