@@ -1,0 +1,253 @@
+"""Methods: what the benchmark scores. A method is a few functions; anyone's own is one Python file that defines them.
+
+    import numpy as np
+
+    def fit(samples, labels, taxonomy, seed):  # labels: class numbers; -1 is a label that may not be seen
+        ...                                    # whatever it returns comes back as `fitted`
+
+    def predict(fitted, samples):              # (n, classes) scores, or (n,) class numbers or labels
+        ...
+
+    def embed(fitted, samples):                # (n, d) numbers; distances and directions in it should mean something
+        ...
+
+`fit` and one of the other two must be there. `predict` is scored by recognition, `embed` by all other tasks (and by recognition
+under a linear classifier, where there is no `predict`). Samples are `benchmarks.corpus.Sample`; `taxonomy` holds the labels in
+the order of their numbers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.corpus import Sample, Video
+from benchmarks.kinematics import kinematic_features
+from benchmarks.linear import Linear, fit_linear
+from manifests.errors import BadInput, ItemFailed
+from manifests.ids import file_sha256
+from manifests.release import Release
+
+__all__ = ["BUILT_IN", "PROPOSALS", "Method", "Predictions", "embed", "load_method", "methods_for", "predict"]
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Samples = Sequence[Sample]
+
+Taxonomy = tuple[str, ...]
+
+PROPOSALS = "proposals:"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method, by what it can do; a task takes those that can do what it needs.
+
+    Attributes:
+        name: as the scores show it.
+        fit: (samples, labels, taxonomy, seed) to anything; labels of -1 may not be seen.
+        predict: (fitted, samples) to (n, classes) scores, or (n,) class numbers or labels.
+        embed: (fitted, samples) to (n, d) vectors.
+        describe_videos: (recordings, taxonomy) to (n, d) features, for emotion.
+        proposals_of: the model whose rows of the proposals table are its detections, for spotting.
+        digest: changes when its code does.
+    """
+
+    name: str
+    fit: Callable[[Samples, Ints, Taxonomy, int], Any] | None = None
+    predict: Callable[[Any, Samples], Any] | None = None
+    embed: Callable[[Any, Samples], Any] | None = None
+    describe_videos: Callable[[Sequence[Video], Taxonomy], Floats] | None = None
+    proposals_of: str | None = None
+    digest: str = ""
+
+    @property
+    def recognises(self) -> bool:
+        return self.predict is not None or self.embed is not None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a method says of samples: the class, and the scores of all classes where it gives them."""
+
+    classes: Ints
+    scores: Floats | None
+
+
+# --- the checked way to call a method --------------------------------------------------------------------------------
+
+
+def predict(method: Method, fitted: Any, samples: Samples, taxonomy: Taxonomy) -> Predictions:
+    """A method's predictions, checked.
+
+    Raises:
+        ItemFailed: NaN or infinity, another shape, or a class outside the taxonomy.
+    """
+    assert method.predict is not None
+    given = np.asarray(method.predict(fitted, samples))
+    n, n_classes = len(samples), len(taxonomy)
+    if given.shape == (n, n_classes) and given.dtype.kind in "fiu":
+        _refuse_non_finite(method, "predict", given)
+        scores = given.astype(np.float64)
+        return Predictions(np.argmax(scores, axis=1), scores)
+    if given.shape == (n,) and given.dtype.kind in "iuUO":
+        return Predictions(_class_numbers(method, given, taxonomy), None)
+    raise _bad(
+        method,
+        f"predict gave {given.dtype} of shape {given.shape} for {n} gestures; give ({n}, {n_classes}) scores or ({n},) classes",
+    )
+
+
+def embed(method: Method, fitted: Any, samples: Samples) -> Floats:
+    """A method's embeddings, checked.
+
+    Raises:
+        ItemFailed: NaN or infinity, or another shape.
+    """
+    assert method.embed is not None
+    given = np.asarray(method.embed(fitted, samples))
+    n = len(samples)
+    if given.ndim != 2 or given.shape[0] != n or given.shape[1] == 0 or given.dtype.kind not in "fiu":
+        raise _bad(method, f"embed gave {given.dtype} of shape {given.shape} for {n} gestures; give ({n}, d) numbers")
+    _refuse_non_finite(method, "embed", given)
+    return given.astype(np.float64)
+
+
+def _class_numbers(method: Method, given: npt.NDArray[Any], taxonomy: Taxonomy) -> Ints:
+    if given.dtype.kind in "UO":
+        if unknown := sorted({str(label) for label in given} - set(taxonomy)):
+            raise _bad(method, f"predict gave {unknown[0]!r}, which is none of the {len(taxonomy)} labels")
+        return np.array([taxonomy.index(label) for label in given], dtype=np.int64)
+    if len(outside := given[(given < 0) | (given >= len(taxonomy))]):
+        raise _bad(method, f"predict gave class {outside[0]}; classes run from 0 to {len(taxonomy) - 1}")
+    return given.astype(np.int64)
+
+
+def _refuse_non_finite(method: Method, function: str, given: npt.NDArray[Any]) -> None:
+    finite = np.isfinite(given).all(axis=1)
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise _bad(
+            method, f"{function} gave NaN or infinity for {(~finite).sum()} of {len(given)} gestures (first: {first})"
+        )
+
+
+def _bad(method: Method, message: str) -> ItemFailed:
+    return ItemFailed(f"method {method.name}: {message}.", kind="bad_output")
+
+
+# --- what comes with the suite ---------------------------------------------------------------------------------------
+
+
+def _fit_majority(samples: Samples, labels: Ints, taxonomy: Taxonomy, seed: int) -> Ints:  # noqa: ARG001 - a method's signature
+    return np.bincount(labels[labels >= 0], minlength=len(taxonomy))
+
+
+def _predict_majority(counts: Ints, samples: Samples) -> Ints:
+    return np.tile(counts, (len(samples), 1))
+
+
+@dataclass(frozen=True)
+class _Kinematics:
+    scale: StandardScaler
+    ridge: Linear | None
+    n_classes: int
+
+
+def _fit_kinematics(samples: Samples, labels: Ints, taxonomy: Taxonomy, seed: int) -> _Kinematics:  # noqa: ARG001
+    features, known = kinematic_features(samples), np.flatnonzero(labels >= 0)
+    people = [samples[i].player_id for i in known]
+    ridge = fit_linear("ridge", features[known], labels[known], people) if len(known) else None
+    return _Kinematics(StandardScaler().fit(features), ridge, len(taxonomy))
+
+
+def _predict_kinematics(fitted: _Kinematics, samples: Samples) -> Floats:
+    assert fitted.ridge is not None
+    return fitted.ridge.scores(kinematic_features(samples), fitted.n_classes)
+
+
+def _embed_kinematics(fitted: _Kinematics, samples: Samples) -> Floats:
+    return np.asarray(fitted.scale.transform(kinematic_features(samples)))
+
+
+def _count_gestures(videos: Sequence[Video], taxonomy: Taxonomy) -> Floats:
+    """(n, classes) how often a minute each class was annotated."""
+    return np.stack([np.bincount(video.labels, minlength=len(taxonomy)) / video.minutes for video in videos])
+
+
+def _nothing(videos: Sequence[Video], taxonomy: Taxonomy) -> Floats:  # noqa: ARG001
+    return np.zeros((len(videos), 1))
+
+
+BUILT_IN: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("majority", fit=_fit_majority, predict=_predict_majority, describe_videos=_nothing),
+        Method("kinematics-ridge", fit=_fit_kinematics, predict=_predict_kinematics, embed=_embed_kinematics),
+        Method("gesture-counts", describe_videos=_count_gestures),
+    )
+}
+
+
+def methods_for(release: Release, wanted: Sequence[str | Method] | None = None) -> list[Method]:
+    """The methods to score: those wanted, else all built in and every model that the release has proposals of.
+
+    Args:
+        wanted: names, `proposals:<model version>`, paths of Python files, or methods.
+
+    Raises:
+        BadInput: there is no such method, or its file is wrong.
+    """
+    versions = sorted(set(release.table("proposals", ["model_version"])["model_version"].to_pylist()))
+    known = BUILT_IN | {PROPOSALS + version: Method(PROPOSALS + version, proposals_of=version) for version in versions}
+    if wanted is None:
+        return list(known.values())
+    methods = [_method(name, known) if isinstance(name, str) else name for name in wanted]
+    names = [method.name for method in methods]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise BadInput(f"Two methods are called {sorted(twice)[0]!r}. Name each once; a file is called by its name.")
+    return methods
+
+
+def _method(name: str, known: dict[str, Method]) -> Method:
+    if name in known:
+        return known[name]
+    if name.endswith(".py"):
+        return load_method(Path(name))
+    raise BadInput(f"--method {name}: there is none. Give a Python file, or one of: {', '.join(known)}.")
+
+
+def load_method(path: Path) -> Method:
+    """A method from a Python file that defines `fit` and `embed` or `predict`; it is called by the file's name.
+
+    The file is run, with all that this allows: give only files that you trust.
+
+    Raises:
+        BadInput: there is no such file, it doesn't run, or a function is missing.
+    """
+    if not path.is_file():
+        raise BadInput(f"--method {path}: there is no such file.")
+    name = f"_method_{file_sha256(path)[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # so that its data classes and pickles find it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BadInput(f"--method {path}: the file doesn't run ({type(error).__name__}: {error}).") from error
+    functions = {word: getattr(module, word, None) for word in ("fit", "predict", "embed")}
+    if not callable(functions["fit"]) or not (callable(functions["predict"]) or callable(functions["embed"])):
+        raise BadInput(
+            f"--method {path}: define fit(samples, labels, taxonomy, seed) and embed(fitted, samples) or predict(fitted, samples)."
+        )
+    return Method(path.stem, **functions, digest=file_sha256(path))
