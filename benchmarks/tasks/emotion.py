@@ -1,0 +1,120 @@
+"""Emotion: did the player win or lose, told from the recording's gestures?
+
+The match's result stands for the emotion, as in iMiGUE (Liu et al., CVPR 2021). Each method describes a recording: by the mean
+embedding of its gestures, by how often each class was annotated (`gesture-counts`), or by nothing at all (`majority`). A logistic
+classifier learns from some people and is tested on others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.corpus import Corpus, Fold, Video, folds_of_people, many
+from benchmarks.linear import fit_linear
+from benchmarks.methods import Method, embed
+from benchmarks.metrics.intervals import Estimate, estimate
+from benchmarks.metrics.recognition import confusion_counts, mean_class_accuracy, top1
+from benchmarks.metrics.separation import area_under_roc
+from benchmarks.recognise import HIDDEN, number, take
+from benchmarks.scores import Result
+
+NAME = "emotion"
+SHOWN = ("balanced_accuracy", "auc", "permutation_p")
+WHAT = "Win or lose, told from the gestures of a recording."
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+_EACH = 5  # won, and lost, recordings at least
+_PEOPLE = 3
+_PERMUTATIONS = 1000
+
+
+def requirements(corpus: Corpus) -> list[str]:
+    """What is missing."""
+    videos, won = corpus.videos_won_or_lost()
+    people = len({video.player_id for video in videos})
+    if won.sum() >= _EACH and (~won).sum() >= _EACH and people >= _PEOPLE and _folds(corpus, videos, won):
+        return []
+    total = corpus.release.table("videos", ["video_id"]).num_rows
+    return [
+        f"needs recordings with clips of at least {_EACH} won and {_EACH} lost matches by at least {_PEOPLE} people; this release "
+        f"has {many(total, 'recording')}: {won.sum()} won, {(~won).sum()} lost, {total - len(won)} unknown or without clips"
+    ]
+
+
+def can(method: Method) -> bool:
+    """Whether the method can do it."""
+    return method.describe_videos is not None or method.embed is not None
+
+
+def score(corpus: Corpus, method: Method, seed: int) -> Result:
+    """accuracy, balanced_accuracy, auc, and permutation_p: the share of random orders of the truth that do at least as well in
+    balanced accuracy.
+
+    Raises:
+        ItemFailed: the method gave something unfit.
+    """
+    videos, won = corpus.videos_won_or_lost()
+    rows, margins = [], []
+    for fold in _folds(corpus, videos, won):
+        train, test = take(videos, fold.train), take(videos, fold.test)
+        describe = _describer(method, train, corpus.taxonomy, seed)
+        learned_from = [video.player_id for video in train]
+        model = fit_linear("logistic", describe(train), won[fold.train].astype(np.int64), learned_from)
+        scores = model.scores(describe(test), 2)
+        rows.append(fold.test)
+        margins.append(scores[:, 1] - scores[:, 0])
+    tested, margin = np.concatenate(rows), np.concatenate(margins)
+    truth, said = won[tested].astype(np.int64), (margin > 0).astype(np.int64)
+    people, n_people = number([videos[i].player_id for i in tested])
+    counts = confusion_counts(truth, said, 2, people, n_people)
+    result = Result(confusion=counts.sum(axis=0).tolist(), classes=["lost", "won"])
+    by_person = counts.astype(np.float64)
+    balanced = estimate(by_person, mean_class_accuracy)
+    result.add(NAME, method.name, seed, "accuracy", estimate(by_person, top1))
+    result.add(NAME, method.name, seed, "balanced_accuracy", balanced)
+    result.add(NAME, method.name, seed, "auc", area_under_roc(truth == 1, margin, people, n_people))
+    chance = Estimate(_permutation_p(truth, said, balanced.value, seed), None, None)
+    result.add(NAME, method.name, seed, "permutation_p", chance)
+    return result
+
+
+def _folds(corpus: Corpus, videos: Sequence[Video], won: npt.NDArray[np.bool_]) -> list[Fold]:
+    """The release's split where both its sides hold both outcomes; else folds over the people who have recordings."""
+    people = [video.player_id for video in videos]
+    protocol = corpus.protocol_for(people)
+    if protocol == corpus.split():
+        (fold,) = protocol.folds(people)
+        if all(len(np.unique(won[side])) == 2 for side in (fold.train, fold.test)):
+            return [fold]
+    folds = folds_of_people(sorted(set(people))).folds(people)
+    return [fold for fold in folds if len(np.unique(won[fold.train])) == 2]
+
+
+def _describer(
+    method: Method, train: Sequence[Video], taxonomy: tuple[str, ...], seed: int
+) -> Callable[[Sequence[Video]], Floats]:
+    if (given := method.describe_videos) is not None:
+        return lambda videos: given(videos, taxonomy)
+    samples = [sample for video in train for sample in video.samples]
+    fitted = method.fit(samples, np.full(len(samples), HIDDEN), taxonomy, seed) if method.fit else None
+    average = embed(method, fitted, samples).mean(axis=0)
+
+    def describe(videos: Sequence[Video]) -> Floats:
+        # A recording without a gesture is described by the average one, and by how many it has: none.
+        means = [embed(method, fitted, video.samples).mean(axis=0) if video.samples else average for video in videos]
+        rates = [len(video.samples) / video.minutes for video in videos]
+        return np.column_stack([np.stack(means), rates])
+
+    return describe
+
+
+def _permutation_p(truth: Ints, said: Ints, reached: float, seed: int) -> float:
+    random = np.random.default_rng([seed, 0])
+    shuffled = np.stack([random.permutation(truth) for _ in range(_PERMUTATIONS)])
+    counts = np.stack([confusion_counts(row, said, 2)[0] for row in shuffled])
+    # Its own order counts as one, so that p is never 0 (Phipson and Smyth, SAGMB 2010).
+    return float((1 + (mean_class_accuracy(counts) >= reached - 1e-12).sum()) / (1 + _PERMUTATIONS))

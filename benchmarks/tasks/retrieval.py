@@ -1,0 +1,113 @@
+"""Retrieval: given one gesture, find others of its class, by an embedding that saw no label.
+
+Three galleries: the training people's gestures (the main one); the tested people's own, without the query's recording; and the
+same without the query's person. A query whose class the gallery lacks has no answer and doesn't count.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.corpus import Corpus, many
+from benchmarks.methods import Method, embed
+from benchmarks.metrics.intervals import Estimate, estimate, percentile_interval, resample_people, sums_by_person
+from benchmarks.metrics.retrieval import Rankings, rank_gallery
+from benchmarks.recognise import HIDDEN, missing_people_or_classes, number, take
+from benchmarks.scores import Result
+
+NAME = "retrieval"
+SHOWN = ("map", "r1", "r5")
+WHAT = "Find gestures of the same class by an example, with an embedding that saw no label."
+
+Ints = npt.NDArray[np.int64]
+_TOP = (1, 5, 10)
+# Metric prefix of each gallery, and what it is in words.
+_GALLERIES = {
+    "": "other people's gestures",
+    "within_": "the tested people's gestures of other recordings",
+    "within_others_": "the gestures of other tested people",
+}
+
+
+def requirements(corpus: Corpus) -> list[str]:
+    """What is missing."""
+    return missing_people_or_classes(corpus, corpus.protocol())
+
+
+def can(method: Method) -> bool:
+    """Whether the method can do it."""
+    return method.embed is not None
+
+
+def score(corpus: Corpus, method: Method, seed: int) -> Result:
+    """map, map_macro (mean over classes), r1, r5, r10, median_rank_share (median rank of the first hit, as a share of the
+    gallery: lower is better), for each gallery.
+
+    Raises:
+        ItemFailed: the method gave something unfit.
+    """
+    protocol = corpus.protocol()
+    assert protocol is not None
+    videos, _ = number(corpus.videos)
+    people, _ = number(corpus.people)
+    found: dict[str, list[tuple[Ints, Rankings]]] = {prefix: [] for prefix in _GALLERIES}
+    for fold in protocol.folds(corpus.people):
+        train, test = fold.train, fold.test
+        if not len(train) or not len(test):
+            continue
+        known, hidden = take(corpus.samples, train), np.full(len(train), HIDDEN)
+        fitted = method.fit(known, hidden, corpus.taxonomy, seed) if method.fit else None
+        gallery = embed(method, fitted, known)
+        queries = embed(method, fitted, take(corpus.samples, test))
+        labels = corpus.labels[test]
+        found[""].append((test, rank_gallery(queries, gallery, labels, corpus.labels[train])))
+        for prefix, groups in (("within_", videos[test]), ("within_others_", people[test])):
+            rankings = rank_gallery(queries, queries, labels, labels, exclude=[(groups, groups)])
+            found[prefix].append((test, rankings))
+    result = Result()
+    for prefix, parts in found.items():
+        _score_gallery(corpus, method, seed, prefix, parts, result)
+    return result
+
+
+def _score_gallery(
+    corpus: Corpus, method: Method, seed: int, prefix: str, parts: list[tuple[Ints, Rankings]], result: Result
+) -> None:
+    answerable = np.concatenate([rankings.answerable for _, rankings in parts])
+    if not answerable.any():
+        result.omitted.append(f"gallery of {_GALLERIES[prefix]}: it holds no gesture of any query's class")
+        return
+    rows = np.concatenate([rows for rows, _ in parts])[answerable]
+    precision = np.concatenate([rankings.average_precision for _, rankings in parts])[answerable]
+    first = np.concatenate([rankings.first_hit for _, rankings in parts])[answerable]
+    gallery = np.concatenate([rankings.gallery for _, rankings in parts])[answerable]
+    if silent := int((~answerable).sum()):
+        result.omitted.append(
+            f"{many(silent, 'query', 'queries')} of {len(answerable)}: the gallery of {_GALLERIES[prefix]} has none of the class"
+        )
+    people, n_people = number(take(corpus.people, rows))
+    values = {"map": precision} | {f"r{k}": (first <= k).astype(np.float64) for k in _TOP}
+    for metric, value in values.items():
+        sums = sums_by_person(people, np.stack([value, np.ones(len(rows))], axis=1), n_people)
+        result.add(NAME, method.name, seed, prefix + metric, estimate(sums, lambda s: s[:, 0] / s[:, 1]))
+    by_class = np.zeros((len(rows), corpus.n_classes, 2))
+    by_class[np.arange(len(rows)), corpus.labels[rows]] = np.column_stack([precision, np.ones(len(rows))])
+    macro = estimate(sums_by_person(people, by_class, n_people), _mean_over_classes)
+    result.add(NAME, method.name, seed, prefix + "map_macro", macro)
+    result.add(NAME, method.name, seed, prefix + "median_rank_share", _median(first / gallery, people, n_people))
+
+
+def _mean_over_classes(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(m, classes, [sum of precisions, queries]) to the mean of the classes' means."""
+    asked = sums[..., 1] > 0
+    means = np.divide(sums[..., 0], sums[..., 1], out=np.zeros(asked.shape), where=asked)
+    return np.asarray(means.sum(axis=1) / asked.sum(axis=1))
+
+
+def _median(values: npt.NDArray[np.float64], people: Ints, n_people: int) -> Estimate:
+    point = float(np.median(values))
+    if n_people < 2:
+        return Estimate(point, None, None)
+    drawn = [np.median(np.repeat(values, times[people])) for times in resample_people(n_people)]
+    return Estimate(point, *percentile_interval(np.array(drawn)))

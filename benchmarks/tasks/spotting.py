@@ -1,0 +1,187 @@
+"""Spotting: where in a clip is a gesture, and which?
+
+True segments are the agreed gestures of all clips that annotators judged, those without a gesture included. F1 needs a least
+score from which a detection counts; it is the one with the best strict F1 on the people learned from, never chosen on test.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.corpus import Corpus, Fold, many
+from benchmarks.methods import Method
+from benchmarks.metrics.intervals import Estimate, estimate, percentile_interval, resample_people, sums_by_person
+from benchmarks.metrics.spotting import (
+    Segments,
+    average_precision,
+    average_recall,
+    greedy_hits,
+    lenient_found,
+    strict_found,
+    top_by_clip,
+)
+from benchmarks.recognise import number
+from benchmarks.scores import Result
+from manifests.errors import ItemFailed
+from manifests.tables import Row
+
+NAME = "spotting"
+SHOWN = ("f1_strict", "map", "ar_10")
+WHAT = "Where in a clip is a gesture, and which? (Beyond the paper.)"
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+AVERAGE_NUMBERS = (1, 5, 10, 50, 100)
+_THRESHOLDS = 50
+_CELLS = 4_000_000  # numbers in memory at a time, in the resamples of average precision
+
+
+def requirements(corpus: Corpus) -> list[str]:
+    """What is missing."""
+    proposals = corpus.release.table("proposals", ["clip_id"]).num_rows
+    clips = _judged_clips(corpus)
+    if corpus.all_gestures and proposals:
+        return []
+    return [
+        "needs agreed gestures and proposals to compare with them; this release has "
+        f"{many(len(corpus.all_gestures), 'gesture')} in {many(len(clips), 'judged clip')}, and {many(proposals, 'proposal')}"
+    ]
+
+
+def can(method: Method) -> bool:
+    """Whether the method can do it."""
+    return method.proposals_of is not None
+
+
+def score(corpus: Corpus, method: Method, seed: int) -> Result:
+    """map (over tIoU 0.1 to 0.7) and map_tiou_0.1 …, ar_1 … ar_100 (average recall at so many detections a clip, of any class),
+    f1_strict and f1_lenient (same class, tIoU above 0.3).
+
+    Raises:
+        ItemFailed: a proposal has a label outside the taxonomy.
+    """
+    clips = sorted(_judged_clips(corpus))
+    owners = [corpus.clips[clip]["player_id"] for clip in clips]
+    places = {clip: i for i, clip in enumerate(clips)}
+    proposals = corpus.release.table("proposals").to_pylist()
+    true = _segments(corpus.all_gestures, places, corpus.taxonomy)
+    mine = [row for row in proposals if row["model_version"] == method.proposals_of]
+    found = _segments(mine, places, corpus.taxonomy).by_score()
+    folds = corpus.protocol_for(owners).folds(owners)
+    person, n_people = number(owners)
+
+    result = Result()
+    tested = np.concatenate([fold.test for fold in folds])
+    asked, given = true[np.isin(true.clip, tested)], found[np.isin(found.clip, tested)]
+    if not len(asked):
+        result.omitted.append("the tested people have no agreed gesture")
+        return result
+    estimates = (
+        _average_precisions(asked, given, person, n_people)
+        | _average_recalls(asked, given, person, n_people)
+        | _f1(true, found, folds, person, n_people)
+    )
+    for metric, value in estimates.items():
+        result.add(NAME, method.name, seed, metric, value)
+    return result
+
+
+def _judged_clips(corpus: Corpus) -> set[str]:
+    said = corpus.release.table("annotations", ["clip_id", "verdict"]).to_pylist()
+    judged = {row["clip_id"] for row in said if row["verdict"] != "unusable"}
+    return (judged | {row["clip_id"] for row in corpus.all_gestures}) & corpus.clips.keys()
+
+
+def _segments(rows: list[Row], places: dict[str, int], taxonomy: tuple[str, ...]) -> Segments:
+    rows = [row for row in rows if row["clip_id"] in places]
+    if unknown := {row["label"] for row in rows} - set(taxonomy):
+        raise ItemFailed(f"label {min(unknown)!r} is none of the {len(taxonomy)} classes.", kind="bad_output")
+    return Segments(
+        np.array([places[row["clip_id"]] for row in rows], dtype=np.int64),
+        np.array([(row["start"], row["end"]) for row in rows], dtype=np.int64).reshape(-1, 2),
+        np.array([taxonomy.index(row["label"]) for row in rows], dtype=np.int64),
+        np.array([row.get("score", 1.0) for row in rows], dtype=np.float64),
+    )
+
+
+def _average_precisions(true: Segments, found: Segments, person: Ints, n_people: int) -> dict[str, Estimate]:
+    """Mean over the classes that have a true segment, at each overlap, and the mean of those."""
+    times = np.concatenate([np.ones((1, n_people), dtype=np.int64), resample_people(n_people)])
+    by_tiou = []
+    for tiou in TIOUS:
+        by_class = []
+        for label in np.unique(true.label):
+            asked, given = true[true.label == label], found[found.label == label]
+            hits = greedy_hits(asked, given, tiou)
+            by_class.append(_weighted(hits, person[given.clip], person[asked.clip], times))
+        by_tiou.append(_mean_of_known(np.stack(by_class)))
+    values = np.stack([*by_tiou, _mean_of_known(np.stack(by_tiou))])
+    names = [*(f"map_tiou_{tiou}" for tiou in TIOUS), "map"]
+    return {name: _estimate(row, n_people) for name, row in zip(names, values, strict=True)}
+
+
+def _weighted(hits: npt.NDArray[np.bool_], whose: Ints, asked_of: Ints, times: Ints) -> Floats:
+    """(m,) average precision with people counted `times` (m, people); a block of resamples in memory at a time."""
+    n_true = times[:, asked_of].sum(axis=1).astype(np.float64)
+    block = max(1, _CELLS // max(1, len(hits)))
+    parts = [slice(start, start + block) for start in range(0, len(times), block)]
+    return np.concatenate(
+        [average_precision(hits, times[part][:, whose].astype(float), n_true[part]) for part in parts]
+    )
+
+
+def _mean_of_known(values: Floats) -> Floats:
+    """Mean over the first axis without NaN; NaN where there is nothing else."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    n = known.sum(axis=0)
+    return np.asarray(np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0))
+
+
+def _estimate(values: Floats, n_people: int) -> Estimate:
+    low, high = percentile_interval(values[1:]) if n_people > 1 else (None, None)
+    return Estimate(float(values[0]), low, high)
+
+
+def _average_recalls(true: Segments, found: Segments, person: Ints, n_people: int) -> dict[str, Estimate]:
+    estimates = {}
+    for n in AVERAGE_NUMBERS:
+        recall = np.stack([average_recall(true, top_by_clip(found, n)), np.ones(len(true))], axis=1)
+        estimates[f"ar_{n}"] = estimate(sums_by_person(person[true.clip], recall, n_people), _share)
+    return estimates
+
+
+def _f1(true: Segments, found: Segments, folds: list[Fold], person: Ints, n_people: int) -> dict[str, Estimate]:
+    # Per person: true segments and detections together, found strictly, found leniently.
+    sums = np.zeros((n_people, 3))
+    for fold in folds:
+        known = np.isin(true.clip, fold.train), np.isin(found.clip, fold.train)
+        threshold = _threshold(true[known[0]], found[known[1]])
+        asked = true[np.isin(true.clip, fold.test)]
+        given = found[np.isin(found.clip, fold.test) & (found.score >= threshold)]
+        sums[:, 0] += np.bincount(person[asked.clip], minlength=n_people) + np.bincount(
+            person[given.clip], minlength=n_people
+        )
+        for column, match in ((1, strict_found), (2, lenient_found)):
+            sums[:, column] += np.bincount(person[asked.clip], match(asked, given), minlength=n_people)
+    return {
+        "f1_strict": estimate(sums, lambda s: _share(np.stack([2 * s[:, 1], s[:, 0]], axis=1))),
+        "f1_lenient": estimate(sums, lambda s: _share(np.stack([2 * s[:, 2], s[:, 0]], axis=1))),
+    }
+
+
+def _threshold(true: Segments, found: Segments) -> float:
+    """The least score with the best strict F1; any score will do where there is nothing to learn from."""
+    if not len(true) or not len(found):
+        return -np.inf
+    candidates = np.unique(np.quantile(found.score, np.linspace(0, 1, _THRESHOLDS), method="lower"))
+    kept = [found[found.score >= candidate] for candidate in candidates]
+    f1 = [2 * strict_found(true, some).sum() / (len(true) + len(some)) for some in kept]
+    return float(candidates[int(np.argmax(f1))])
+
+
+def _share(sums: Floats) -> Floats:
+    part, whole = sums[:, 0], sums[:, 1]
+    return np.asarray(np.divide(part, whole, out=np.full(len(sums), np.nan), where=whole > 0))

@@ -1,0 +1,123 @@
+"""Recognition, unsupervised: what is in an embedding that saw no label?
+
+Linear probe (L-BFGS logistic regression on standardised features, its strength chosen by held-out people of train), k nearest
+neighbours by cosine with train as gallery, and clusters of the tested gestures against their classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.corpus import Corpus
+from benchmarks.linear import fit_linear
+from benchmarks.methods import Method, embed
+from benchmarks.metrics.clustering import adjusted_rand, cluster, cluster_accuracy, normalised_mutual_information
+from benchmarks.metrics.intervals import Estimate, estimate, percentile_interval, resample_people, sums_by_person
+from benchmarks.metrics.retrieval import cosine_neighbours, knn_scores
+from benchmarks.recognise import HIDDEN, missing_people_or_classes, number, take
+from benchmarks.scores import Result
+
+NAME = "unsupervised"
+SHOWN = ("linear_probe", "knn1", "cluster_accuracy")
+WHAT = "What an embedding that saw no label knows: linear probe, nearest neighbours, clusters."
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+_NEIGHBOURS = (1, 5, 20)
+# Of counts and of squared weights, (m, classes, clusters) each.
+_CLUSTERING: dict[str, Callable[[Floats, Floats], Floats]] = {
+    "cluster_accuracy": lambda counts, _: cluster_accuracy(counts),
+    "nmi": lambda counts, _: normalised_mutual_information(counts),
+    "ari": adjusted_rand,
+}
+
+
+def requirements(corpus: Corpus) -> list[str]:
+    """What is missing."""
+    return missing_people_or_classes(corpus, corpus.protocol())
+
+
+def can(method: Method) -> bool:
+    """Whether the method can do it."""
+    return method.embed is not None
+
+
+def score(corpus: Corpus, method: Method, seed: int) -> Result:
+    """linear_probe, knn1, knn5, knn20 (top-1 accuracy each), cluster_accuracy, nmi, ari.
+
+    With several folds, accuracies are over all tested gestures, and clusters are found and scored within each fold, then averaged
+    by its gestures.
+
+    Raises:
+        ItemFailed: the method gave something unfit.
+    """
+    protocol = corpus.protocol()
+    assert protocol is not None
+    result = Result()
+    rows: list[Ints] = []
+    correct: dict[str, list[npt.NDArray[np.bool_]]] = {}
+    clustered: list[tuple[Ints, Ints]] = []
+    for fold in protocol.folds(corpus.people):
+        if not len(fold.train) or not len(fold.test):
+            continue
+        train, labels = take(corpus.samples, fold.train), corpus.labels[fold.train]
+        fitted = method.fit(train, np.full(len(train), HIDDEN), corpus.taxonomy, seed) if method.fit else None
+        gallery, queries = embed(method, fitted, train), embed(method, fitted, take(corpus.samples, fold.test))
+        asked = corpus.labels[fold.test]
+        rows.append(fold.test)
+        probe = fit_linear("logistic", gallery, labels, take(corpus.people, fold.train))
+        _note(correct, "linear_probe", probe.scores(queries, corpus.n_classes), asked)
+        for k in _NEIGHBOURS:
+            if k <= len(gallery):
+                votes = knn_scores(labels[cosine_neighbours(queries, gallery, k)], corpus.n_classes)
+                _note(correct, f"knn{k}", votes, asked)
+        if len(asked) > len(np.unique(asked)) > 1:
+            clustered.append((fold.test, cluster(queries, len(np.unique(asked)), seed)))
+
+    people, n_people = number(take(corpus.people, np.concatenate(rows)))
+    for metric, hits in correct.items():
+        if len(hits) < len(rows):
+            continue
+        both = np.stack([np.concatenate(hits), np.ones(len(people))], axis=1)
+        accuracy = estimate(sums_by_person(people, both, n_people), lambda sums: sums[:, 0] / sums[:, 1])
+        result.add(NAME, method.name, seed, metric, accuracy)
+    for k in _NEIGHBOURS:
+        if len(correct.get(f"knn{k}", [])) < len(rows):
+            result.omitted.append(f"knn{k}: needs at least {k} gestures to learn from, in every fold")
+    if clustered:
+        for metric, measure in _CLUSTERING.items():
+            result.add(NAME, method.name, seed, metric, _over_people(corpus, clustered, measure))
+    else:
+        result.omitted.append(
+            "clusters: need at least 2 classes and more gestures than classes among the tested people"
+        )
+    return result
+
+
+def _note(
+    correct: dict[str, list[npt.NDArray[np.bool_]]], metric: str, scores: npt.NDArray[np.float64], asked: Ints
+) -> None:
+    correct.setdefault(metric, []).append(np.argmax(scores, axis=1) == asked)
+
+
+def _over_people(
+    corpus: Corpus, clustered: list[tuple[Ints, Ints]], measure: Callable[[Floats, Floats], Floats]
+) -> Estimate:
+    """A clustering metric with its interval: the clusters stay, the people among whom it is measured are drawn anew."""
+    people, n_people = number(take(corpus.people, np.concatenate([rows for rows, _ in clustered])))
+    times = np.concatenate([np.ones((1, n_people), dtype=np.int64), resample_people(n_people)])
+    values, weights = [], []
+    ends = np.cumsum([len(rows) for rows, _ in clustered])[:-1]
+    for (rows, clusters), mine in zip(clustered, np.split(people, ends), strict=True):
+        counts = np.zeros((n_people, corpus.n_classes, clusters.max() + 1))
+        np.add.at(counts, (mine, corpus.labels[rows], clusters), 1)
+        drawn = np.tensordot(times, counts, axes=1)
+        values.append(measure(drawn, np.tensordot(times * times, counts, axes=1)))
+        weights.append(drawn.sum(axis=(1, 2)))
+    weight = np.stack(weights)
+    mean = (np.where(weight > 0, np.stack(values), 0) * weight).sum(axis=0) / weight.sum(axis=0)
+    low, high = percentile_interval(mean[1:]) if n_people > 1 else (None, None)
+    return Estimate(float(mean[0]), low, high)
