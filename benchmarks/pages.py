@@ -1,0 +1,155 @@
+"""The report as Markdown and as one HTML page that needs no network."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+
+from benchmarks.report import BenchmarkReport, Line
+from benchmarks.scores import Result
+from benchmarks.tasks import TASKS
+
+__all__ = ["html_page", "markdown_page"]
+
+_HOW_TO_READ = (
+    "Values run from 0 to 1. In brackets: the 95 % interval over people (bootstrap; none where one person was tested; rough "
+    "where few were). After ±: the standard deviation over seeds, where they differ. Higher is better, but for "
+    "median_rank_share and permutation_p."
+)
+
+
+def markdown_page(report: BenchmarkReport) -> str:
+    """The report as Markdown."""
+    parts = [f"# {report.title}", f"sha256 `{report.digest}`; {report.contents}; {report.protocol}."]
+    parts += [f"**{note}**" for note in report.notes]
+    parts.append(_HOW_TO_READ)
+    for task in report.tasks:
+        if lines := report.lines(task):
+            parts += [f"## {task}", TASKS[task].WHAT, _markdown_table(lines)]
+    if report.not_scored:
+        parts += ["## Not scored, and why", _bullets(_not_scored(report))]
+    if report.failures:
+        parts += ["## Failed", _bullets(_failures(report))]
+    parts += ["## To repeat it", "\n".join(f"- {name}: {value}" for name, value in _repeat(report))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(lines: list[Line]) -> str:
+    methods, rows = _grid(lines)
+    table = ["| metric | " + " | ".join(methods) + " |", "|---" * (len(methods) + 1) + "|"]
+    table += [f"| {what} | " + " | ".join(str(line) if line else "" for line in row) + " |" for what, row in rows]
+    return "\n".join(table)
+
+
+def _grid(lines: list[Line]) -> tuple[list[str], list[tuple[str, list[Line | None]]]]:
+    """Methods as columns, metrics as rows."""
+    methods = list(dict.fromkeys(line.method for line in lines))
+    by_place = {(line.what, line.method): line for line in lines}
+    rows = list(dict.fromkeys(line.what for line in lines))
+    return methods, [(what, [by_place.get((what, method)) for method in methods]) for what in rows]
+
+
+def _bullets(pairs: list[tuple[str, str]]) -> str:
+    return "\n".join(f"- **{subject}**: {text}" for subject, text in pairs)
+
+
+def _not_scored(report: BenchmarkReport) -> list[tuple[str, str]]:
+    return [(e.task if e.method is None else f"{e.task}, {e.method}", e.reason) for e in report.not_scored]
+
+
+def _failures(report: BenchmarkReport) -> list[tuple[str, str]]:
+    return [(f"{f.task}, {f.method}, seed {f.seed}", f.message) for f in report.failures]
+
+
+def _repeat(report: BenchmarkReport) -> list[tuple[str, str]]:
+    run = report.run | {
+        "methods": ", ".join(f"{name} {digest[:12]}".strip() for name, digest in report.run["methods"].items())
+    }
+    return [(name.replace("_", " "), str(value)) for name, value in run.items()]
+
+
+# --- HTML --------------------------------------------------------------------------------------------------------------
+
+# Blue and orange of Okabe and Ito's palette, which people with the common colour blindnesses can tell apart.
+_STYLE = """
+:root { color-scheme: light dark; --line: #8886; --bar: #0072b2; --ink: CanvasText; --warn: #e69f00 }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+h1, h2 { line-height: 1.2 } h2 { margin-top: 2.5rem }
+table { border-collapse: collapse } th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--line) }
+td { font-variant-numeric: tabular-nums; white-space: nowrap }
+.scroll { overflow-x: auto } .note { border-left: .3rem solid var(--warn); padding: .3rem .8rem }
+.digest { overflow-wrap: anywhere } small { opacity: .75 }
+svg { display: block } .bar { fill: var(--bar) } .interval { stroke: var(--ink); stroke-width: 1.5 }
+.track { fill: var(--line) } .confusion td { text-align: right; min-width: 2rem }
+"""
+
+
+def html_page(report: BenchmarkReport) -> str:
+    """The report as HTML: tables with a bar and its interval in each cell, and confusion matrices."""
+    about = escape(f"sha256 {report.digest}; {report.contents}; {report.protocol}.")
+    body = [f"<h1>{escape(report.title)}</h1>", f'<p class="digest">{about}</p>']
+    body += [f'<p class="note"><strong>{escape(note)}</strong></p>' for note in report.notes]
+    body.append(f"<p><small>{escape(_HOW_TO_READ)}</small></p>")
+    for task in report.tasks:
+        if lines := report.lines(task):
+            body += [f'<h2 id="{task}">{escape(task)}</h2>', f"<p>{escape(TASKS[task].WHAT)}</p>", _html_table(lines)]
+            body += [_confusion(method, result) for (of, method), result in report.confusions.items() if of == task]
+    for heading, pairs in (("Not scored, and why", _not_scored(report)), ("Failed", _failures(report))):
+        if pairs:
+            items = "".join(f"<li><strong>{escape(subject)}</strong>: {escape(text)}</li>" for subject, text in pairs)
+            body.append(f"<h2>{heading}</h2><ul>{items}</ul>")
+    rows = "".join(
+        f'<tr><th>{escape(name)}</th><td style="white-space:normal" class="digest">{escape(value)}</td></tr>'
+        for name, value in _repeat(report)
+    )
+    body.append(f"<h2>To repeat it</h2><table>{rows}</table>")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(report.title)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _html_table(lines: list[Line]) -> str:
+    methods, rows = _grid(lines)
+    head = "".join(f"<th>{escape(method)}</th>" for method in methods)
+    body = "".join(
+        f"<tr><th>{escape(what)}</th>" + "".join(f"<td>{_cell(line)}</td>" for line in row) + "</tr>"
+        for what, row in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr><th>metric</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _cell(line: Line | None) -> str:
+    if line is None:
+        return ""
+    bar = f'<rect class="track" width="100" height="1" y="6"/><rect class="bar" width="{100 * line.value:.1f}" height="8"/>'
+    if line.low is not None and line.high is not None:
+        bar += f'<line class="interval" x1="{100 * line.low:.1f}" x2="{100 * line.high:.1f}" y1="4" y2="4"/>'
+    return f'{escape(str(line))}<svg viewBox="0 0 100 8" width="100" height="8" aria-hidden="true">{bar}</svg>'
+
+
+def _confusion(method: str, result: Result) -> str:
+    """True classes as rows, predicted ones as columns; classes that neither occur nor were predicted are left out."""
+    matrix = np.array(result.confusion)
+    names = [f"{i} {name}" for i, name in enumerate(result.classes)]
+    used = np.flatnonzero(matrix.sum(axis=0) + matrix.sum(axis=1))
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    head = "".join(f'<th title="{escape(names[j])}">{escape(names[j].split()[0])}</th>' for j in used)
+    rows = "".join(
+        f"<tr><th>{escape(names[i])}</th>"
+        + "".join(
+            f'<td style="background:rgb(0 114 178/{share[i, j] / 2:.2f})">{matrix[i, j] or ""}</td>' for j in used
+        )
+        + "</tr>"
+        for i in used
+    )
+    return (
+        f"<details><summary>Confusion matrix of {escape(method)} (rows: true; columns: predicted; first seed)</summary>"
+        f'<div class="scroll"><table class="confusion"><tr><th></th>{head}</tr>{rows}</table></div></details>'
+    )
