@@ -16,15 +16,15 @@ from fsspec.implementations.local import LocalFileSystem
 from manifests.errors import BadInput, explain_write_errors
 from manifests.tables import Table, check_version, sorted_table
 
-__all__ = ["read_parquet", "replacing", "write_parquet", "write_text"]
+__all__ = ["read_parquet", "remove_leftovers", "replacing", "write_parquet", "write_text"]
 
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success flush it to disk and rename it over `path`, on any error remove it.
 
-    The temporary name keeps the suffix, because ffmpeg and others choose the format by it; and it is always the same, so
-    that what a killed run left is overwritten, not piled up. Two processes must not write one path at once.
+    The temporary name keeps the suffix, because ffmpeg and others choose the format by it; and it names the process, so
+    that one that outlived its driver and one that does the work again never write the same bytes.
 
     Raises:
         CannotWrite: the folder is read-only or its disk full.
@@ -32,7 +32,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
         try:
             yield temporary
             with temporary.open("rb") as file:
@@ -40,6 +40,14 @@ def replacing(path: Path | str) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what `replacing` left half-written in a folder when its process was killed."""
+    for path in folder.glob(".*.tmp.*"):
+        process = path.name.split(".")[-3]
+        if process.isdecimal() and not Path(f"/proc/{process}").exists():
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from manifests.errors import BadInput, SchemaMismatch, Unavailable, explain_write_errors
 from manifests.ledger import Ledger
-from manifests.parquet import read_parquet, write_parquet, write_text
+from manifests.parquet import read_parquet, remove_leftovers, write_parquet, write_text
 from manifests.provenance import tool_version
 from manifests.tables import TABLES, empty
 
@@ -140,6 +140,8 @@ def open_workspace(folder: Path | str, *, create: bool = False) -> Iterator[Work
             write_text(marker, json.dumps({"layout": LAYOUT_VERSION, "made_by": f"mgcollect {tool_version()}"}) + "\n")
     _check_layout(marker)
     workspace = Workspace(root)
+    with explain_write_errors(root):
+        remove_leftovers(root / "tables")
     try:
         yield workspace
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
@@ -134,6 +135,10 @@ def serve(folder: Path = Path("demo")) -> None:
             console.print("Stopping Label Studio …")
 
 
+# A step must not outlive a demo that is killed, or the next run would find it busy. util-linux is on every Debian.
+_with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+
+
 def _release(places: _Places, say: _Narrator) -> Path:
     """Build 1.0.0. Where it stands and labels changed since (somebody corrected clips by hand), build the next one."""
     releases = places.dataset / "releases"
@@ -164,7 +169,7 @@ class _Narrator:
         if not self.quiet:
             console.print(f"[cyan]$ mgcollect {escape(shlex.join(arguments))}[/cyan]")
         quiet = ["--quiet"] if self.quiet else []
-        command = [sys.executable, "-m", "mgcollect.main", *arguments, *quiet]
+        command = [*_with_us, sys.executable, "-m", "mgcollect.main", *arguments, *quiet]
         done = subprocess.run(command, env={**os.environ, **(environment or {})}, check=False)
         if done.returncode == BadInput.exit_code and may_refuse:
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,20 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path):
         write_half()
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_a_killed_writer_left_is_swept_and_what_a_living_one_writes_is_not(tmp_path: Path):
+    with open_workspace(tmp_path / "d", create=True) as workspace:
+        workspace.write("players", from_rows(TABLES["players"], [samples.player()]))
+    with subprocess.Popen(["true"]) as dead:
+        dead.wait()
+    left = tmp_path / "d" / "tables" / f".clips.{dead.pid}.tmp.parquet"
+    busy = tmp_path / "d" / "tables" / f".clips.{os.getpid()}.tmp.parquet"
+    left.touch()
+    busy.touch()
+    with open_workspace(tmp_path / "d"):
+        assert not left.exists()
+        assert busy.exists()
 
 
 @pytest.fixture
