@@ -1,0 +1,144 @@
+"""The one Label Studio project of a dataset: found by its title, made if it isn't there, and the tasks that stand in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from annotate.labelling_config import labelling_config
+from annotate.server import DOCUMENT_ROOT, ONCE, Server, explained
+from manifests.errors import BadInput, Unavailable
+
+__all__ = ["DEFAULT_TITLE", "Task", "ensure_project", "find_project", "open_project", "serve_folder", "tasks_of"]
+
+DEFAULT_TITLE = "mgcollect"
+
+_INSTRUCTION = (
+    "Watch the clip at half speed. Where you see a gesture of the list, choose its class and draw it on the timeline, from its "
+    "first to its last frame. Proposals of a model may stand there already: move, relabel or delete them as you see fit. "
+    "Say for each gesture whether you are sure. If there is none, choose “Nothing here”."
+)
+_PAGE = 200
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task on the server.
+
+    Attributes:
+        clip_id: None for a task that we did not make.
+        touched: somebody has submitted, skipped or begun it.
+        predictions: by model_version: the prediction's id and its regions' ids.
+    """
+
+    task_id: int
+    clip_id: str | None
+    touched: bool
+    predictions: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
+
+
+def find_project(server: Server, title: str) -> Any | None:
+    """The project of this title, or None.
+
+    Raises:
+        BadInput: two projects have it.
+        Unavailable: the server fails us.
+    """
+    with explained(server.url):
+        found = [project for project in server.client.projects.list(title=title) if project.title == title]
+    if len(found) > 1:
+        ids = " and ".join(str(project.id) for project in found)
+        raise BadInput(
+            f"Label Studio at {server.url} has {len(found)} projects called {title!r} (numbers {ids}). "
+            "Rename or delete all but one, or choose another with --project."
+        )
+    return found[0] if found else None
+
+
+def open_project(server: Server, title: str) -> Any:
+    """The project of this title.
+
+    Raises:
+        BadInput: there is none, or there are two.
+    """
+    project = find_project(server, title)
+    if project is None:
+        raise BadInput(
+            f"Label Studio at {server.url} has no project called {title!r}. Make it with `mgcollect annotate push`, "
+            "or name another with --project."
+        )
+    return project
+
+
+def ensure_project(server: Server, title: str, annotators_per_task: int) -> tuple[Any, bool]:
+    """The project of this title, made or brought up to date, and whether it was made just now.
+
+    Raises:
+        BadInput: two projects have the title, or it is too short or long for Label Studio.
+    """
+    if not 3 <= len(title) <= 50:
+        raise BadInput(f"Label Studio takes project titles of 3 to 50 letters; {title!r} has {len(title)}.")
+    wanted: dict[str, Any] = {
+        "label_config": labelling_config(),
+        "maximum_annotations": annotators_per_task,
+        "expert_instruction": _INSTRUCTION,
+        "show_instruction": True,
+        "show_collab_predictions": True,  # an annotator starts from the proposals
+    }
+    project = find_project(server, title)
+    with explained(server.url):
+        if project is None:
+            return server.client.projects.create(title=title, request_options=ONCE, **wanted), True
+        if any(getattr(project, name) != value for name, value in wanted.items()):
+            project = server.client.projects.update(id=project.id, **wanted)
+    return project, False
+
+
+def serve_folder(server: Server, project_id: int, folder: Path) -> Path:
+    """Let the project's annotators see the files in `folder`; returns the document root that its URLs count from.
+
+    Raises:
+        Unavailable: the document root isn't known.
+        BadInput: the folder doesn't lie inside it.
+    """
+    if server.document_root is None:
+        raise Unavailable(
+            f"Set {DOCUMENT_ROOT} to the folder that Label Studio serves local files from: the same value that its server has. "
+            "The dataset must lie in it."
+        )
+    root, folder = server.document_root.resolve(), folder.resolve()
+    if root == folder or not folder.is_relative_to(root):
+        raise BadInput(
+            f"{folder} does not lie inside {root}, from which Label Studio serves files. Start it with {DOCUMENT_ROOT} set to "
+            "the dataset's folder or one above."
+        )
+    with explained(server.url):
+        storages = server.client.import_storage.local.list(project=project_id)
+        if not any(Path(storage.path or "") == folder for storage in storages):
+            # Never synchronised: that would add a second task for each file.
+            server.client.import_storage.local.create(
+                project=project_id, path=str(folder), use_blob_urls=True, title="clips", request_options=ONCE
+            )
+    return root
+
+
+def tasks_of(server: Server, project_id: int) -> list[Task]:
+    """Every task of a project, in the order in which they were made."""
+    with explained(server.url):
+        pager = server.client.tasks.list(project=project_id, page_size=_PAGE, fields="all")
+        tasks = [_task(task.model_dump()) for task in pager]
+    return sorted(tasks, key=lambda task: task.task_id)
+
+
+def _task(task: dict[str, Any]) -> Task:
+    predictions = {
+        str(prediction["model_version"]): (
+            int(prediction["id"]),
+            frozenset(str(item.get("id")) for item in prediction["result"] or ()),
+        )
+        for prediction in task["predictions"] or ()
+    }
+    touched = bool(task["annotations"] or task["drafts"] or task["cancelled_annotations"])
+    clip = (task["data"] or {}).get("clip_id")
+    return Task(int(task["id"]), str(clip) if clip is not None else None, touched, predictions)
