@@ -1,0 +1,110 @@
+"""Find the shots of a video: PySceneDetect decides where one ends, flashes of cameras are kept from it.
+
+A camera flash changes the picture twice as much as a cut does, and PySceneDetect takes it for one. So before it sees the
+frames, bursts of one to three bright frames are replaced by the frame beside them. A cut inside or right after a burst stays:
+each bright frame is given to that side whose picture it shows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scenedetect import AdaptiveDetector, FrameTimecode
+from scenedetect.common import Timecode
+
+from collector.frames import Frame, Image, Timeline, read_frames, read_timeline
+
+__all__ = ["Shot", "find_shots", "without_flashes"]
+
+_WIDTH = 256  # of the pictures that PySceneDetect compares; it scales down to this itself
+_SHORTEST_S = 0.2  # a shot; its default of 15 frames would swallow short cutaways
+_LONGEST_FLASH = 3  # frames
+_RISE = 6.0  # grey levels by which a flash lifts the whole picture's mean; less is no cut for PySceneDetect either
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Frames `[start_pts, end_pts)` from one camera without a cut; the same in seconds from the video's first frame."""
+
+    start_pts: int
+    end_pts: int
+    start_s: float
+    end_s: float
+
+
+def find_shots(path: Path | str, timeline: Timeline | None = None) -> list[Shot]:
+    """Shots of a video in order; together they cover it from the first frame to the end of the last.
+
+    Decodes every frame once, in little memory however long the video is.
+
+    Raises:
+        UnreadableVideo: it can't be decoded.
+        Unavailable: ffmpeg is missing.
+    """
+    timeline = timeline or read_timeline(path)
+    start = timeline.start_pts
+    rate = Fraction(len(timeline.pts)) / ((timeline.end_pts - start) * timeline.time_base)
+    detector = AdaptiveDetector(min_scene_len=_SHORTEST_S)
+    cuts = [start]
+    for frame in without_flashes(read_frames(path, timeline, width=_WIDTH)):
+        # From the first frame, because PySceneDetect knows no negative times.
+        stamp = FrameTimecode(Timecode(frame.pts - start, timeline.time_base), fps=rate)
+        cuts += [start + cut.pts for cut in detector.process_frame(stamp, frame.image)]
+    ends = [*cuts[1:], timeline.end_pts]
+    return [
+        Shot(first, end, timeline.seconds(first), timeline.seconds(end)) for first, end in zip(cuts, ends, strict=True)
+    ]
+
+
+def without_flashes(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The same frames and stamps, with the pictures of bursts of one to three bright frames replaced by a neighbour's."""
+    source = iter(frames)
+    ahead: deque[Frame] = deque()
+    before: Frame | None = None
+    while True:
+        while len(ahead) <= _LONGEST_FLASH and (frame := next(source, None)) is not None:
+            ahead.append(frame)
+        if not ahead:
+            return
+        if before is not None and (length := _flash(before, ahead)):
+            burst, after = [ahead.popleft() for _ in range(length)], ahead[0]
+            split = _split(before.image, [frame.image for frame in burst], after.image)
+            for index, frame in enumerate(burst):
+                yield replace(frame, image=before.image if index < split else after.image)
+        before = ahead.popleft()
+        yield before
+
+
+def _flash(before: Frame, ahead: deque[Frame]) -> int:
+    """How many frames ahead are a burst: they start much brighter than the frame before, and what follows is dark again."""
+    base = float(before.image.mean())
+    rise = float(ahead[0].image.mean()) - base
+    if rise < _RISE:
+        return 0
+    for length in range(1, min(_LONGEST_FLASH + 1, len(ahead))):
+        if float(ahead[length].image.mean()) < base + rise / 2:
+            return length
+    return 0
+
+
+def _split(before: Image, burst: list[Image], after: Image) -> int:
+    """How many frames of a burst show the picture before it; the rest shows the one after. All of them, if none tells."""
+    first, last = _structure(before), _structure(after)
+    gains = [float(_structure(image) @ first - _structure(image) @ last) for image in burst]
+    totals = [sum(gains[:split]) for split in range(len(burst) + 1)]
+    best = max(totals)
+    return max(split for split, total in enumerate(totals) if total == best)
+
+
+def _structure(image: Image) -> npt.NDArray[np.float32]:
+    """A picture as a vector of length 1 whose product with another's is their correlation, whatever the light."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32).reshape(-1)
+    grey -= grey.mean()
+    return np.asarray(grey / max(float(np.linalg.norm(grey)), 1e-6), dtype=np.float32)
