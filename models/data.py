@@ -24,7 +24,7 @@ Ints = npt.NDArray[np.int64]
 _SEEN = 0.05  # confidence above which a joint counts as seen
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: Fabric converts its tensors in a copy of it
 class Batch:
     """Windows of one skeleton.
 

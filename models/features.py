@@ -1,0 +1,101 @@
+"""Features of whole items from an encoder, and how good they are without fine-tuning: nearest neighbour and linear probe."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from models.data import whole_items, windows
+from models.mgfm import MGFM, pool
+from models.store import PoseStore
+
+__all__ = ["features", "knn_accuracy", "linear_probe"]
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+_SEGMENTS = 4  # stretches of time that are averaged apart in "grid" features
+
+
+@torch.no_grad()
+def features(
+    encoder: MGFM,
+    store: PoseStore,
+    items: Ints,
+    *,
+    frames: int = 64,
+    pooling: Literal["mean", "grid"] = "mean",
+    batch_size: int = 256,
+    device: str = "cpu",
+) -> Floats:
+    """Encode whole items, each resampled to `frames`.
+
+    Args:
+        pooling: "mean" averages all tokens: (items, width). "grid" averages each joint's tokens over each quarter of the
+            time apart: (items, 4 · joints · width), for probes on one skeleton.
+
+    Returns:
+        float32, in the order of `items`.
+    """
+    encoder.eval()
+    found = []
+    for at in range(0, len(items), batch_size):
+        part = items[at : at + batch_size]
+        batch = windows(store, part, *whole_items(store, part), frames).to(device)
+        encoded, present = encoder.encode(batch)
+        if pooling == "grid":
+            joints = len(batch.joints)
+            cells = encoded.view(len(part), -1, joints, encoded.shape[-1]).tensor_split(_SEGMENTS, dim=1)
+            there = present.view(len(part), -1, joints).tensor_split(_SEGMENTS, dim=1)
+            pooled = torch.cat([_each_joint(cell, mask) for cell, mask in zip(cells, there, strict=True)], dim=1)
+        else:
+            pooled = pool(encoded, present)
+        found.append(pooled.float().cpu().numpy())
+    return np.concatenate(found)
+
+
+def _each_joint(cell: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """(batch, times, joints, width) averaged over the times at which each joint is there: (batch, joints · width)."""
+    weight = present.to(cell.dtype).unsqueeze(-1)
+    return ((cell * weight).sum(1) / weight.sum(1).clamp(min=1)).flatten(1)
+
+
+def knn_accuracy(gallery: Floats, gallery_labels: Ints, queries: Floats, labels: Ints, k: int = 1) -> float:
+    """Share of queries whose class is that of most of their `k` nearest by cosine; ties go to the nearer."""
+    likeness = _unit(queries) @ _unit(gallery).T
+    nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :k]
+    votes = gallery_labels[nearest]
+    winners = [max(dict.fromkeys(row), key=list(row).count) for row in votes.tolist()]
+    return float(np.mean(np.array(winners) == labels))
+
+
+def _unit(x: Floats) -> Floats:
+    centred = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    return np.asarray(centred, dtype=np.float32)
+
+
+def linear_probe(
+    train: Floats, train_labels: Ints, test: Floats, *, groups: npt.NDArray[np.str_] | None = None, seed: int = 0
+) -> Ints:
+    """Classes that a logistic regression on standardised features predicts for `test`.
+
+    Its one setting, the penalty, is chosen by cross-validation on `train` alone, people kept apart where `groups` names
+    more than one.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
+
+    mean, spread = train.mean(0), np.maximum(train.std(0), 1e-6)
+    # A penalised regression doesn't see a rotation, so turn many features into as many as there are samples.
+    _, _, axes = np.linalg.svd((train - mean) / spread, full_matrices=False)
+    scale = np.sqrt(train.shape[1])  # so that the penalty means the same for few and many features
+    turned, queries = ((part - mean) / spread @ axes.T / scale for part in (train, test))
+    people = len(set(groups)) if groups is not None else 0
+    folds = GroupKFold(min(people, 5)) if people > 1 else StratifiedKFold(5, shuffle=True, random_state=seed)
+    search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": np.logspace(-1, 3, 5)}, cv=folds)
+    search.fit(turned, train_labels, groups=groups if people > 1 else None)
+    predicted: Ints = search.predict(queries)
+    return predicted
