@@ -35,6 +35,7 @@ __all__ = [
     "pack",
     "poses_from",
     "read_poses",
+    "table_from",
     "unpack",
     "write_poses",
 ]
@@ -117,12 +118,11 @@ def unpack(blob: bytes, n_frames: int, n_joints: int, dims: int = 2) -> Floats:
     return np.ascontiguousarray(numbers.reshape(n_joints, dims + 1, n_frames).transpose(2, 0, 1), dtype=np.float32)
 
 
-def write_poses(poses: Poses, path: Path | str) -> None:
-    """Write a whole clip's poses as one Parquet file.
+def table_from(poses: Poses) -> pa.Table:
+    """A whole clip's poses as rows of the poses table.
 
     Raises:
         ValueError: keypoints and boxes differ in length, a keypoint is not finite, or pixels have three dimensions.
-        CannotWrite: the folder is read-only or its disk full.
     """
     if len(poses.keypoints) != len(poses.boxes):
         raise ValueError(f"{len(poses.keypoints)} frames of keypoints, {len(poses.boxes)} of boxes")
@@ -131,7 +131,17 @@ def write_poses(poses: Poses, path: Path | str) -> None:
     if poses.unit not in UNITS or poses.dims not in ((2,) if poses.unit == "pixel" else (2, 3)):
         raise ValueError(f"{poses.dims} dimensions of unit {poses.unit!r}; pixels have 2, metre and arbitrary 2 or 3")
     rows = [_row(poses, block) for block in range((len(poses.keypoints) + BLOCK - 1) // BLOCK)]
-    write_parquet(TABLES["poses"], from_rows(TABLES["poses"], rows), path)
+    return from_rows(TABLES["poses"], rows)
+
+
+def write_poses(poses: Poses, path: Path | str) -> None:
+    """Write a whole clip's poses as one Parquet file.
+
+    Raises:
+        ValueError: as `table_from`.
+        CannotWrite: the folder is read-only or its disk full.
+    """
+    write_parquet(TABLES["poses"], table_from(poses), path)
 
 
 def _row(poses: Poses, block: int) -> Row:

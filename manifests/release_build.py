@@ -25,7 +25,7 @@ from manifests.parquet import read_parquet, write_parquet, write_text
 from manifests.provenance import made_by
 from manifests.release import INFO, RELEASE_FORMAT, RELEASED, SUMS, open_release
 from manifests.splits import cross_subject
-from manifests.tables import TABLES
+from manifests.tables import TABLES, sorted_table
 from manifests.taxonomy import LABELS
 from manifests.workspace import Workspace
 
@@ -232,7 +232,7 @@ def _groups(paths: list[Path]) -> Iterator[pa.Table]:
 
 
 def _source_digest(content: Content) -> str:
-    rows = {name: digest(data.to_pylist()) for name, data in content.tables.items()}
+    rows = {name: digest(sorted_table(TABLES[name], data).to_pylist()) for name, data in content.tables.items()}
     poses = {clip: file_sha256(path) for clip, path in content.pose_files.items()}
     return digest(rows, poses, content.labels, content.licence, content.note)
 
