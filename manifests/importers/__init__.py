@@ -10,5 +10,5 @@
 | coco_wholebody  | ✓  | ✓   | one annotation file, as COCO and COCO-WholeBody have it                    |
 | elan            | ✓  | ✓   | annotations on tiers, in milliseconds                                      |
 
-`recording.py` says what a format is read into and written from; `convert.py` turns that into a release and back.
+`recording.py` says what a format is read into and written from; `convert.py` turns that into a release (by `rows.py`) and back.
 """

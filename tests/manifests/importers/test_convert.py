@@ -13,11 +13,12 @@ import pytest
 
 from manifests.checks import verify
 from manifests.errors import BadInput, CannotWrite
-from manifests.importers.convert import FORMATS, UNKNOWN_PERSON, export_release, import_release, recordings_of
+from manifests.importers.convert import FORMATS, export_release, import_release, recordings_of
 from manifests.importers.elan import write_elan
 from manifests.importers.imigue import write_imigue
 from manifests.importers.pyskl import load_pyskl, write_pyskl
 from manifests.importers.recording import Opinion, Outgoing, Reading, Recording, Span
+from manifests.importers.rows import UNKNOWN_PERSON
 from manifests.importers.smg import write_smg
 from manifests.poses import write_poses
 from manifests.release import open_release
