@@ -155,6 +155,11 @@ class Corpus:
         """The recording of each gesture."""
         return [row["video_id"] for row in self.gestures]
 
+    @cached_property
+    def simulated(self) -> bool:
+        """Whether any of its recordings was simulated."""
+        return "simulated" in self.release.table("videos", ["platform"])["platform"].to_pylist()
+
     def protocol(self) -> Protocol | None:
         """How the people who have gestures are divided; None where there are fewer than two."""
         people = {row["player_id"] for row in self.all_gestures}

@@ -58,6 +58,7 @@ class Method:
         embed: (fitted, samples) to (n, d) vectors.
         describe_videos: (recordings, taxonomy) to (n, d) features, for emotion.
         proposals_of: the model whose rows of the proposals table are its detections, for spotting.
+        parameters: of what was fitted, how many numbers were learned.
         digest: changes when its code does.
     """
 
@@ -67,6 +68,7 @@ class Method:
     embed: Callable[[Any, Samples], Any] | None = None
     describe_videos: Callable[[Sequence[Video], Taxonomy], Floats] | None = None
     proposals_of: str | None = None
+    parameters: Callable[[Any], int] | None = None
     digest: str = ""
 
     @property
@@ -151,8 +153,8 @@ def _fit_majority(samples: Samples, labels: Ints, taxonomy: Taxonomy, seed: int)
     return np.bincount(labels[labels >= 0], minlength=len(taxonomy))
 
 
-def _predict_majority(counts: Ints, samples: Samples) -> Ints:
-    return np.tile(counts, (len(samples), 1))
+def _predict_majority(counts: Ints, samples: Samples) -> Floats:
+    return np.tile(counts / counts.sum(), (len(samples), 1))
 
 
 @dataclass(frozen=True)
@@ -197,11 +199,14 @@ BUILT_IN: dict[str, Method] = {
 }
 
 
-def methods_for(release: Release, wanted: Sequence[str | Method] | None = None) -> list[Method]:
+def methods_for(
+    release: Release, wanted: Sequence[str | Method] | None = None, extra: Sequence[Method] = ()
+) -> list[Method]:
     """The methods to score: those wanted, else all built in and every model that the release has proposals of.
 
     Args:
         wanted: names, `proposals:<model version>`, paths of Python files, or methods.
+        extra: methods that are scored beside them.
 
     Raises:
         BadInput: there is no such method, or its file is wrong.
@@ -209,8 +214,8 @@ def methods_for(release: Release, wanted: Sequence[str | Method] | None = None) 
     versions = sorted(set(release.table("proposals", ["model_version"])["model_version"].to_pylist()))
     known = BUILT_IN | {PROPOSALS + version: Method(PROPOSALS + version, proposals_of=version) for version in versions}
     if wanted is None:
-        return list(known.values())
-    methods = [_method(name, known) if isinstance(name, str) else name for name in wanted]
+        return [*known.values(), *extra]
+    methods = [*extra] + [_method(name, known) if isinstance(name, str) else name for name in wanted]
     names = [method.name for method in methods]
     if twice := {name for name in names if names.count(name) > 1}:
         raise BadInput(f"Two methods are called {sorted(twice)[0]!r}. Name each once; a file is called by its name.")

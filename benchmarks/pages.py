@@ -26,12 +26,15 @@ def markdown_page(report: BenchmarkReport) -> str:
     parts.append(_HOW_TO_READ)
     for task in report.tasks:
         if lines := report.lines(task):
-            parts += [f"## {task}", TASKS[task].WHAT, _markdown_table(lines)]
+            parts += [f"## {report.heading(task)}", TASKS[task].WHAT, _markdown_table(lines)]
     if report.not_scored:
-        parts += ["## Not scored, and why", _bullets(_not_scored(report))]
+        parts += [f"## {report.heading('not scored, and why')}", _bullets(_not_scored(report))]
     if report.failures:
-        parts += ["## Failed", _bullets(_failures(report))]
-    parts += ["## To repeat it", "\n".join(f"- {name}: {value}" for name, value in _repeat(report))]
+        parts += [f"## {report.heading('failed')}", _bullets(_failures(report))]
+    parts += [
+        f"## {report.heading('to repeat it')}",
+        "\n".join(f"- {name}: {value}" for name, value in _repeat(report)),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -93,17 +96,21 @@ def html_page(report: BenchmarkReport) -> str:
     body.append(f"<p><small>{escape(_HOW_TO_READ)}</small></p>")
     for task in report.tasks:
         if lines := report.lines(task):
-            body += [f'<h2 id="{task}">{escape(task)}</h2>', f"<p>{escape(TASKS[task].WHAT)}</p>", _html_table(lines)]
+            body += [
+                f'<h2 id="{task}">{escape(report.heading(task))}</h2>',
+                f"<p>{escape(TASKS[task].WHAT)}</p>",
+                _html_table(lines),
+            ]
             body += [_confusion(method, result) for (of, method), result in report.confusions.items() if of == task]
-    for heading, pairs in (("Not scored, and why", _not_scored(report)), ("Failed", _failures(report))):
+    for heading, pairs in (("not scored, and why", _not_scored(report)), ("failed", _failures(report))):
         if pairs:
             items = "".join(f"<li><strong>{escape(subject)}</strong>: {escape(text)}</li>" for subject, text in pairs)
-            body.append(f"<h2>{heading}</h2><ul>{items}</ul>")
+            body.append(f"<h2>{escape(report.heading(heading))}</h2><ul>{items}</ul>")
     rows = "".join(
         f'<tr><th>{escape(name)}</th><td style="white-space:normal" class="digest">{escape(value)}</td></tr>'
         for name, value in _repeat(report)
     )
-    body.append(f"<h2>To repeat it</h2><table>{rows}</table>")
+    body.append(f"<h2>{report.heading('to repeat it')}</h2><table>{rows}</table>")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

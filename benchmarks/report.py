@@ -104,6 +104,7 @@ class BenchmarkReport:
         contents: what the release holds, in words.
         notes: what a reader of the scores must know (that annotators are scripted, say).
         tasks: the tasks asked for.
+        simulated: whether nobody was filmed; every heading then says so.
         scores: all scores, of this run and of cells kept from earlier ones.
         not_scored: what could not be scored and why.
         failures: cells that failed.
@@ -119,6 +120,7 @@ class BenchmarkReport:
     contents: str
     notes: list[str]
     tasks: list[str]
+    simulated: bool = False
     scores: list[Score] = field(default_factory=list)
     not_scored: list[NotScored] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -133,7 +135,11 @@ class BenchmarkReport:
 
     @property
     def title(self) -> str:
-        return f"Benchmark of release {self.version}"
+        return self.heading(f"benchmark of release {self.version}")
+
+    def heading(self, text: str) -> str:
+        """A heading, which says so if the corpus is simulated."""
+        return f"Simulated corpus: {text}" if self.simulated else text[:1].upper() + text[1:]
 
     def lines(self, task: str) -> list[Line]:
         """The task's lines."""
@@ -148,7 +154,7 @@ class BenchmarkReport:
             *(f"  Note: {note}" for note in self.notes),
         ]
         for task in scored:
-            text += ["", f"{task}: {TASKS[task].WHAT}", *_columns(self.lines(task), TASKS[task].SHOWN)]
+            text += ["", f"{self.heading(task)}: {TASKS[task].WHAT}", *_columns(self.lines(task), TASKS[task].SHOWN)]
         if self.not_scored:
             text += ["", "Not scored:", *(f"  {_subject(entry)}: {entry.reason}" for entry in self.not_scored)]
         if self.failures:

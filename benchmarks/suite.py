@@ -27,6 +27,7 @@ from tqdm import tqdm
 from benchmarks.corpus import Corpus, describe, many
 from benchmarks.methods import Method, methods_for
 from benchmarks.pages import html_page, markdown_page
+from benchmarks.pretrained import pretrained
 from benchmarks.report import BenchmarkReport, Failure, NotScored
 from benchmarks.scores import Result, scores_table
 from benchmarks.tasks import TASKS
@@ -53,6 +54,7 @@ def benchmark(
     *,
     tasks: Sequence[str] | None = None,
     methods: Sequence[str | Method] | None = None,
+    checkpoint: Path | str | None = None,
     seeds: int = 3,
     quiet: bool = False,
 ) -> BenchmarkReport:
@@ -64,6 +66,7 @@ def benchmark(
         tasks: names of `benchmarks.tasks.TASKS`; all by default.
         methods: names, `proposals:<model version>`, paths of Python files (see `benchmarks.methods`) or methods; by default all
             built in, and the proposals of every model in the release.
+        checkpoint: a pre-trained MG-FM, scored beside the other methods.
         seeds: how many, from 0.
         quiet: no progress bar.
 
@@ -76,7 +79,7 @@ def benchmark(
     if seeds < 1:
         raise BadInput(f"--seeds {seeds}: give 1 or more.")
     release, out = open_release(release_path), Path(out)
-    found = methods_for(release, methods)
+    found = methods_for(release, methods, [] if checkpoint is None else [pretrained(checkpoint)])
     corpus = Corpus(release)
     release_digest = _digest(release)
     protocol = corpus.protocol()
@@ -88,6 +91,7 @@ def benchmark(
         f"{describe(corpus.all_gestures)} in {many(len(corpus.clips), 'clip')}",
         corpus.notes,
         chosen,
+        corpus.simulated,
     )
     code = _code_digest()
     key = [release_digest, tool_version(), code]

@@ -1,4 +1,4 @@
-"""benchmark: score a release."""
+"""benchmark: score a release, and compare two runs."""
 
 from __future__ import annotations
 
@@ -9,33 +9,58 @@ import typer
 
 from manifests.errors import BadInput
 from manifests.workspace import open_workspace
-from mgcollect.options import Dataset, Quiet
+from mgcollect.options import Quiet
 from mgcollect.show import show_scores
 
 __all__ = ["add_to"]
 
 
 def benchmark(
-    release: Annotated[
-        Path | None, typer.Option("--release", help="A release's folder [the dataset's newest].")
+    context: typer.Context,
+    release: Annotated[Path | None, typer.Option("--release", help="A release's folder.")] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option("--dataset", envvar="MGCOLLECT_DATASET", help="A dataset, of which the newest release is scored."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for scores and report.")] = Path("results"),
     task: Annotated[list[str] | None, typer.Option("--task", help="Only this task; may be repeated.")] = None,
     method: Annotated[list[str] | None, typer.Option("--method", help="Only this method: a name, or FILE.py.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", help="Score MG-FM too, with these pre-trained weights.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 3,
-    dataset: Dataset = Path("dataset"),
     quiet: Quiet = False,
 ) -> None:
-    """Score what a release of its size allows, and say what it can't.
+    """Score methods on a release, as far as its size allows; without --release or --dataset, on a simulated corpus.
+
+    The simulated corpus is built in the folder of --out and used again; every heading then says that it is simulated.
 
     Example:  mgcollect benchmark --release dataset/releases/1.0.0 --out results
     """
+    if context.invoked_subcommand is not None:
+        return
     from benchmarks.suite import benchmark as run
 
-    report = run(release or _newest(dataset), out, tasks=task, methods=method, seeds=seeds, quiet=quiet)
+    report = run(
+        release or _release_of(dataset, out, quiet=quiet),
+        out,
+        tasks=task,
+        methods=method,
+        checkpoint=checkpoint,
+        seeds=seeds,
+        quiet=quiet,
+    )
     if not quiet:
         show_scores(report)
     raise typer.Exit(report.exit_code)
+
+
+def _release_of(dataset: Path | None, out: Path, *, quiet: bool) -> Path:
+    if dataset is not None:
+        return _newest(dataset)
+    from benchmarks.simulated import simulated_release
+
+    return simulated_release(out / "simulated", quiet=quiet)
 
 
 def _newest(dataset: Path) -> Path:
@@ -47,5 +72,7 @@ def _newest(dataset: Path) -> Path:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this module's command on the command line."""
-    app.command()(benchmark)
+    """Put this module's commands on the command line."""
+    group = typer.Typer(invoke_without_command=True)
+    group.callback()(benchmark)
+    app.add_typer(group, name="benchmark")

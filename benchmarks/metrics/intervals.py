@@ -10,13 +10,21 @@ are one matrix product.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["RESAMPLES", "Estimate", "estimate", "percentile_interval", "resample_people", "sums_by_person"]
+__all__ = [
+    "RESAMPLES",
+    "Estimate",
+    "estimate",
+    "from_resamples",
+    "percentile_interval",
+    "resample_people",
+    "sums_by_person",
+]
 
 RESAMPLES = 1000
 _LEVEL = 0.95
@@ -24,11 +32,24 @@ _LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and its 95 % interval over people; `low` and `high` are None where there is only one person."""
+    """A value and its 95 % interval over people.
+
+    Attributes:
+        value: of all people.
+        low, high: ends of the interval; None where there is only one person.
+        drawn: (resamples,) the value in each resample of people. Equal people give equal resamples, so two methods' values can
+            be compared resample by resample.
+    """
 
     value: float
     low: float | None
     high: float | None
+    drawn: npt.NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+
+
+def from_resamples(value: float, drawn: npt.NDArray[np.float64] | None) -> Estimate:
+    """An estimate from its value in each resample; None where there is only one person to draw."""
+    return Estimate(value, None, None) if drawn is None else Estimate(value, *percentile_interval(drawn), drawn)
 
 
 def resample_people(n_people: int, *, seed: int = 0, resamples: int = RESAMPLES) -> npt.NDArray[np.int64]:
@@ -64,6 +85,6 @@ def estimate(
     """
     value = float(statistic(sums.sum(axis=0, keepdims=True))[0])
     if len(sums) < 2:
-        return Estimate(value, None, None)
+        return from_resamples(value, None)
     drawn = np.asarray(np.tensordot(resample_people(len(sums)), sums, axes=1), dtype=np.float64)
-    return Estimate(value, *percentile_interval(statistic(drawn)))
+    return from_resamples(value, statistic(drawn))

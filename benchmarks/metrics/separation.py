@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.metrics.intervals import Estimate, percentile_interval, resample_people
+from benchmarks.metrics.intervals import Estimate, from_resamples, resample_people
 
 __all__ = ["area_under_roc"]
 
@@ -37,6 +37,4 @@ def area_under_roc(
         return np.asarray(np.divide(right, pairs, out=np.full(len(times), np.nan), where=pairs > 0))
 
     point = float(value(np.ones((1, n_people), dtype=np.int64))[0])
-    if n_people < 2:
-        return Estimate(point, None, None)
-    return Estimate(point, *percentile_interval(value(resample_people(n_people))))
+    return from_resamples(point, value(resample_people(n_people)) if n_people > 1 else None)

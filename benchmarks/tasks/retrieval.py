@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmarks.corpus import Corpus, many
 from benchmarks.methods import Method, embed
-from benchmarks.metrics.intervals import Estimate, estimate, percentile_interval, resample_people, sums_by_person
+from benchmarks.metrics.intervals import Estimate, estimate, from_resamples, resample_people, sums_by_person
 from benchmarks.metrics.retrieval import Rankings, rank_gallery
 from benchmarks.recognise import HIDDEN, missing_people_or_classes, number, take
 from benchmarks.scores import Result
@@ -108,6 +108,6 @@ def _mean_over_classes(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
 def _median(values: npt.NDArray[np.float64], people: Ints, n_people: int) -> Estimate:
     point = float(np.median(values))
     if n_people < 2:
-        return Estimate(point, None, None)
+        return from_resamples(point, None)
     drawn = [np.median(np.repeat(values, times[people])) for times in resample_people(n_people)]
-    return Estimate(point, *percentile_interval(np.array(drawn)))
+    return from_resamples(point, np.array(drawn))

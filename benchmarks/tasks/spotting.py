@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from benchmarks.corpus import Corpus, Fold, many
 from benchmarks.methods import Method
-from benchmarks.metrics.intervals import Estimate, estimate, percentile_interval, resample_people, sums_by_person
+from benchmarks.metrics.intervals import Estimate, estimate, from_resamples, resample_people, sums_by_person
 from benchmarks.metrics.spotting import (
     Segments,
     average_precision,
@@ -141,8 +141,7 @@ def _mean_of_known(values: Floats) -> Floats:
 
 
 def _estimate(values: Floats, n_people: int) -> Estimate:
-    low, high = percentile_interval(values[1:]) if n_people > 1 else (None, None)
-    return Estimate(float(values[0]), low, high)
+    return from_resamples(float(values[0]), values[1:] if n_people > 1 else None)
 
 
 def _average_recalls(true: Segments, found: Segments, person: Ints, n_people: int) -> dict[str, Estimate]:

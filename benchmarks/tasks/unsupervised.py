@@ -15,7 +15,7 @@ from benchmarks.corpus import Corpus
 from benchmarks.linear import fit_linear
 from benchmarks.methods import Method, embed
 from benchmarks.metrics.clustering import adjusted_rand, cluster, cluster_accuracy, normalised_mutual_information
-from benchmarks.metrics.intervals import Estimate, estimate, percentile_interval, resample_people, sums_by_person
+from benchmarks.metrics.intervals import Estimate, estimate, from_resamples, resample_people, sums_by_person
 from benchmarks.metrics.retrieval import cosine_neighbours, knn_scores
 from benchmarks.recognise import HIDDEN, missing_people_or_classes, number, take
 from benchmarks.scores import Result
@@ -119,5 +119,4 @@ def _over_people(
         weights.append(drawn.sum(axis=(1, 2)))
     weight = np.stack(weights)
     mean = (np.where(weight > 0, np.stack(values), 0) * weight).sum(axis=0) / weight.sum(axis=0)
-    low, high = percentile_interval(mean[1:]) if n_people > 1 else (None, None)
-    return Estimate(float(mean[0]), low, high)
+    return from_resamples(float(mean[0]), mean[1:] if n_people > 1 else None)

@@ -17,7 +17,7 @@ def _commands(group: Group, trail: tuple[str, ...] = ()) -> Iterator[tuple[tuple
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from _commands(command, (*trail, name))
-        else:
+        if not hasattr(command, "commands") or command.invoke_without_command:
             yield (*trail, name), command
 
 

@@ -1,0 +1,71 @@
+"""MG-FM from a checkpoint, as a method among the others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.corpus import Corpus
+from benchmarks.methods import embed
+from benchmarks.pretrained import pretrained
+from benchmarks.suite import benchmark
+from manifests.errors import BadInput
+from models.checkpoints import Card, save_weights
+from models.mgfm import MGFM, NetworkSettings
+from models.pretrain import PretrainSettings
+from models.settings import to_mapping
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """Untrained weights, which embed as deterministically as trained ones."""
+    torch.manual_seed(0)
+    settings = PretrainSettings(network=NetworkSettings(width=16, depth=1, heads=2))
+    encoder = MGFM(settings.network)
+    save_weights(
+        tmp_path / "model" / "model.safetensors",
+        dict(encoder.state_dict()),
+        Card("mgfm", to_mapping(settings), ("coco17",)),
+    )
+    return tmp_path / "model"
+
+
+def test_embeddings_come_in_the_order_of_the_gestures(make_release, checkpoint):
+    samples = Corpus(make_release(2, each=6)).samples  # more than ten, so that names sort otherwise than numbers
+    method = pretrained(checkpoint)
+    together = embed(method, None, samples)
+    alone = np.concatenate([embed(method, None, [sample]) for sample in samples])
+    assert together.shape == (24, 16)
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    assert len(np.unique(together.round(4), axis=0)) == 24
+
+
+def test_it_is_scored_beside_the_others(make_release, checkpoint, tmp_path):
+    report = benchmark(
+        make_release(3, each=2).path,
+        tmp_path / "out",
+        tasks=["unsupervised"],
+        methods=["kinematics-ridge"],
+        checkpoint=checkpoint,
+        seeds=1,
+        quiet=True,
+    )
+    assert report.exit_code == 0, report.failures
+    assert {score.method for score in report.scores} == {"mg-fm", "kinematics-ridge"}
+    assert report.run["methods"]["mg-fm"]
+
+
+def test_the_number_of_weights(checkpoint):
+    method = pretrained(checkpoint)
+    assert method.parameters is not None
+    # Worked out from the file itself: every number in it is a weight.
+    from safetensors.numpy import load_file
+
+    numbers = sum(tensor.size for tensor in load_file(checkpoint / "model.safetensors").values())
+    assert 0 < method.parameters(None) <= numbers
+
+
+def test_no_checkpoint_there(tmp_path):
+    with pytest.raises(BadInput, match="there is no checkpoint"):
+        pretrained(tmp_path / "nothing")
