@@ -29,7 +29,7 @@ from manifests.tables import TABLES, sorted_table
 from manifests.taxonomy import LABELS
 from manifests.workspace import Workspace
 
-__all__ = ["BuildReport", "Content", "build", "write_release"]
+__all__ = ["BuildReport", "Content", "build", "read_licence", "write_release"]
 
 _BLOCKS_PER_GROUP = 64  # read one group to get one window
 _BLOCKS_PER_SHARD = 64 * 1024  # about four million frames
@@ -109,7 +109,7 @@ def build(
         )
     clips = tables["clips"]["clip_id"].to_pylist()
     pose_files = {clip: path for clip in clips if (path := workspace.table_path("poses", clip)).exists()}
-    licence = license_file.read_text(encoding="utf-8") if license_file else None
+    licence = read_licence(license_file)
     return write_release(Content(tables, pose_files, licence=licence, note=note), out, version, quiet=quiet)
 
 
@@ -142,6 +142,22 @@ def write_release(content: Content, out: Path, version: str, *, quiet: bool = Fa
         write_text(partial / SUMS, "".join(f"{sum_}  {name}\n" for name, sum_ in _sums(partial)))
         partial.rename(out)
     return BuildReport(out, version, info["counts"], built=True)
+
+
+def read_licence(path: Path | None) -> str | None:
+    """The text of `--license-file`; None where none was given.
+
+    Raises:
+        BadInput: there is no such file, or it is no text.
+    """
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(f"--license-file {path}: there is no such file.") from None
+    except (UnicodeDecodeError, IsADirectoryError):
+        raise BadInput(f"--license-file {path}: this is no text in UTF-8.") from None
 
 
 def _checked(version: str) -> str:

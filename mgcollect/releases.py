@@ -1,4 +1,4 @@
-"""release: build one, verify one."""
+"""release: build one, verify one, take one from another format or give one in it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, Out, Quiet, ReleaseDir
 from mgcollect.show import show_build, show_verify
+from mgcollect.show_releases import show_export
 
 __all__ = ["add_to"]
 
@@ -50,9 +51,65 @@ def verify(release: ReleaseDir, quiet: Quiet = False) -> None:
     raise typer.Exit(report.exit_code)
 
 
+_FORMATS = "imigue, smg, pyskl, openpose, mmpose, coco_wholebody or elan."
+Format = Annotated[str, typer.Argument(metavar="FORMAT", help=_FORMATS)]
+
+
+def import_(
+    format: Format,
+    path: Annotated[Path, typer.Argument(help="The data set's file or folder.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the release to write.")],
+    version: Annotated[str, typer.Option("--version", help="Three numbers, such as 1.0.0.")] = "1.0.0",
+    fps: Annotated[
+        str | None, typer.Option("--fps", help="Frames a second where the files don't say: 25 or 30000/1001.")
+    ] = None,
+    width: Annotated[int, typer.Option(min=0, help="Of the picture, in pixels.")] = 0,
+    height: Annotated[int, typer.Option(min=0, help="Of the picture, in pixels.")] = 0,
+    skeleton: Annotated[str | None, typer.Option(help="Joint set of the poses, such as coco17.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Of the coordinates: pixel, metre or arbitrary.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="Text file with the class names, one a line, in their order.")
+    ] = None,
+    license_file: Annotated[Path | None, typer.Option("--license-file", help="The terms to publish under.")] = None,
+    note: Annotated[str | None, typer.Option("--note", help="What every reader must know.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make a release of a data set in another format: imigue, smg, pyskl, openpose, mmpose, coco_wholebody, elan.
+
+    Example:  mgcollect release import pyskl ntu60_hrnet.pkl --out ntu60 --fps 30 --skeleton coco17
+    """
+    from manifests.importers.convert import import_release
+    from manifests.importers.options import reading_of
+
+    reading = reading_of(fps=fps, width=width, height=height, skeleton=skeleton, unit=unit, labels=labels)
+    report = import_release(
+        format, path, out, version=version, reading=reading, license_file=license_file, note=note, quiet=quiet
+    )
+    if not quiet:
+        show_build(report)
+
+
+def export(
+    format: Format,
+    release: ReleaseDir,
+    out: Annotated[Path, typer.Option("--out", help="A new folder; a .pkl for pyskl, a .json for coco_wholebody.")],
+    quiet: Quiet = False,
+) -> None:
+    """Write a release's clips, poses and labels in another format, as far as that has a place for them.
+
+    Example:  mgcollect release export pyskl dataset/releases/1.0.0 --out gestures.pkl
+    """
+    from manifests.importers.convert import export_release
+
+    report = export_release(format, release, out, quiet=quiet)
+    if not quiet:
+        show_export(report)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
-    group = typer.Typer(help="Build a release of the dataset, or verify one.", no_args_is_help=True)
-    for command in (build, verify):
+    group = typer.Typer(help="Build a release, verify it, and convert from and to other formats.", no_args_is_help=True)
+    for command in (build, verify, export):
         group.command()(command)
+    group.command("import")(import_)
     app.add_typer(group, name="release")

@@ -21,7 +21,7 @@ from manifests.importers.recording import Collection, Opinion, Outgoing, Reading
 from manifests.importers.rows import UNKNOWN_PERSON, tables_from
 from manifests.importers.smg import read_smg, write_smg
 from manifests.release import Release, open_release
-from manifests.release_build import BuildReport, Content, write_release
+from manifests.release_build import BuildReport, Content, read_licence, write_release
 from manifests.tables import Row
 
 __all__ = ["FORMATS", "ExportReport", "export_release", "import_release", "recordings_of"]
@@ -106,7 +106,7 @@ def import_release(
     path, out = Path(path), Path(out)
     if not path.exists():
         raise BadInput(f"{path}: there is no such file or folder.")
-    licence = license_file.read_text(encoding="utf-8") if license_file else None
+    licence = read_licence(license_file)
     staging = out.with_name(f".{out.name}.importing")
     with explain_write_errors(out):
         shutil.rmtree(staging, ignore_errors=True)
