@@ -1,6 +1,7 @@
 """MG-FM's network: a transformer over (joint, stretch of time) tokens that encodes only the tokens it is given.
 
-A token is one joint over `patch` frames: where it is, how it moves about there, how fast. What joint it is, and when, is added as
+A token is one joint over `patch` frames: where it is, how it moves about there, how fast, and the same seen from the joint it
+hangs on, so that a thumb that points up or down is more than a thumb a little higher or lower. What joint it is, and when, is added as
 an embedding, so any joint set, any length, two or three dimensions pass through the same weights; a joint that is absent is no
 token. The published MG-FM's design is not known; this one is ours.
 """
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from manifests.errors import BadInput
 from models.data import Batch
-from models.skeletons import JOINTS, PARTS, part_of
+from models.skeletons import JOINTS, PARTS, nearest_ancestors, part_of
 
 __all__ = [
     "MGFM",
@@ -35,6 +36,7 @@ __all__ = [
 # Fingers move by hundredths of a shoulder width where arms move by one; these gains bring both into a linear layer's range.
 _DEVIATION_GAIN = 4.0
 _VELOCITY_GAIN = 8.0
+_BONE_GAIN = 4.0
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,8 @@ class Tokens:
 
 
 def channels(patch: int) -> int:
-    """Channels of a token's features: mean position, then deviation, velocity and validity of each frame."""
-    return 3 + patch * (3 + 3 + 1)
+    """Channels of a token's features: mean position, mean bone, then deviation, velocity, bone and validity of each frame."""
+    return 3 + 3 + patch * (3 + 3 + 3 + 1)
 
 
 def tokenise(batch: Batch, patch: int) -> Tokens:
@@ -111,18 +113,29 @@ def tokenise(batch: Batch, patch: int) -> Tokens:
     n, frames, joints, _ = positions.shape
     steps = frames // patch
     both = (valid[:, 1:] & valid[:, :-1]).unsqueeze(-1)
+    parent = torch.tensor(nearest_ancestors(tuple(batch.joints.tolist())), device=positions.device)
+    bones = (positions - positions[:, :, parent]) * (valid & valid[:, :, parent]).unsqueeze(-1)
     velocity = F.pad((positions[:, 1:] - positions[:, :-1]) * both, (0, 0, 0, 0, 1, 0))
 
     def cut(values: Tensor) -> Tensor:
         # (n, frames, joints, c) to (n, tokens, patch, c)
         return values.view(n, steps, patch, joints, -1).transpose(2, 3).reshape(n, steps * joints, patch, -1)
 
-    place, seen, speed = cut(positions), cut(valid.unsqueeze(-1)).to(positions.dtype), cut(velocity)
+    place, seen, speed, bone = cut(positions), cut(valid.unsqueeze(-1)).to(positions.dtype), cut(velocity), cut(bones)
     count = seen.sum(2)
     mean = place.sum(2) / count.clamp(min=1)  # unseen positions are 0
     deviation = (place - mean.unsqueeze(2)) * seen
+    mean_bone = bone.sum(2) / count.clamp(min=1)
     features = torch.cat(
-        [mean, (deviation * _DEVIATION_GAIN).flatten(2), (speed * _VELOCITY_GAIN).flatten(2), seen.flatten(2)], dim=-1
+        [
+            mean,
+            mean_bone * _BONE_GAIN,
+            (deviation * _DEVIATION_GAIN).flatten(2),
+            (speed * _VELOCITY_GAIN).flatten(2),
+            ((bone - mean_bone.unsqueeze(2)) * seen * _BONE_GAIN * 2).flatten(2),
+            seen.flatten(2),
+        ],
+        dim=-1,
     )
     return Tokens(
         features=features,
@@ -203,10 +216,8 @@ class MGFM(nn.Module):
         self.joint = nn.Embedding(len(JOINTS), width)
         self.part = nn.Embedding(len(PARTS), width)
         self.flat = nn.Parameter(torch.zeros(width))  # added where there is no depth
-        self.blocks = nn.ModuleList(
-            Block(width, settings.heads, settings.mlp, settings.drop_path * index / max(settings.depth - 1, 1))
-            for index in range(settings.depth)
-        )
+        self.blocks = nn.ModuleList(Block(width, settings.heads, settings.mlp) for _ in range(settings.depth))
+        self.drop_paths(settings.drop_path)
         self.norm = nn.LayerNorm(width)
         self.register_buffer(
             "part_of_joint", torch.tensor([PARTS.index(part_of(name)) for name in JOINTS]), persistent=False
@@ -214,6 +225,12 @@ class MGFM(nn.Module):
         self.apply(initialise)
 
     part_of_joint: Tensor
+
+    def drop_paths(self, chance: float) -> None:
+        """Set the chance that a block is skipped in training: 0 for the first, growing to `chance` for the last."""
+        for index, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            block.drop_path = chance * index / max(len(self.blocks) - 1, 1)
 
     def whereabouts(self, tokens: Tokens) -> Tensor:
         """(tokens, width) what joint each token is, and when."""

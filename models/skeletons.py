@@ -17,7 +17,7 @@ from manifests.errors import BadInput
 from models.joint_sets.canonical import CANONICAL, PARENT, PART, PARTS
 from models.joint_sets.formats import FORMATS
 
-__all__ = ["JOINTS", "MAX_POINTS", "PARTS", "Skeleton", "part_of", "skeleton", "skeleton_names"]
+__all__ = ["JOINTS", "MAX_POINTS", "PARTS", "Skeleton", "nearest_ancestors", "part_of", "skeleton", "skeleton_names"]
 
 MAX_POINTS = 64  # anonymous joints of a "points" skeleton
 
@@ -104,6 +104,17 @@ class Skeleton:
 def part_of(joint: str) -> str:
     """The part of the body (one of `PARTS`) that a canonical joint belongs to; "points" for an anonymous one."""
     return PART.get(joint, "points")
+
+
+@cache
+def nearest_ancestors(joints: tuple[int, ...]) -> tuple[int, ...]:
+    """For each of some joints (indices in `JOINTS`), the position among them of its nearest ancestor; its own if it has none."""
+    position = {JOINTS[joint]: place for place, joint in enumerate(joints)}
+    found = []
+    for name, place in position.items():
+        above = _path(name)[1:] if name in PARENT else []
+        found.append(next((position[ancestor] for ancestor in above if ancestor in position), place))
+    return tuple(found)
 
 
 def skeleton_names() -> tuple[str, ...]:

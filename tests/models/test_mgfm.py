@@ -37,11 +37,27 @@ def test_a_token_by_hand():
     assert values.shape == (channels(4),)
     mean = 4 / 3
     assert values[0] == pytest.approx(mean)
-    deviation = values[3:15].view(4, 3)[:, 0] / 4
+    assert values[3:6].tolist() == [0, 0, 0]  # it hangs on nothing
+    deviation = values[6:18].view(4, 3)[:, 0] / 4
     assert deviation.tolist() == pytest.approx([-mean, 1 - mean, 3 - mean, 0])
     assert token.velocity[0, 0].view(4, 3)[:, 0].tolist() == [0, 1, 2, 0]  # none into the unseen frame
-    assert values[27:].tolist() == [1, 1, 1, 0]
+    assert values[42:].tolist() == [1, 1, 1, 0]
     assert token.present.tolist() == [[True]]
+
+
+def test_a_bone_is_seen_from_the_nearest_ancestor_that_is_there():
+    """COCO's wrist hangs on its elbow; without elbows, on the shoulder."""
+    names = list(skeleton("coco17").joints)
+    batch = batch_of(n=1, frames=8)
+    wrist, elbow, shoulder = (names.index(f"left_{name}") for name in ("wrist", "elbow", "shoulder"))
+    bone = tokenise(batch, 8).features[0, wrist, 3:6] / 4
+    torch.testing.assert_close(bone, (batch.positions[0, :, wrist] - batch.positions[0, :, elbow]).mean(0))
+    kept = [joint for joint, name in enumerate(names) if "elbow" not in name]
+    without = Batch(
+        batch.positions[:, :, kept], batch.valid[:, :, kept], batch.joints[kept], batch.labels, batch.items, 3
+    )
+    bone = tokenise(without, 8).features[0, kept.index(wrist), 3:6] / 4
+    torch.testing.assert_close(bone, (batch.positions[0, :, wrist] - batch.positions[0, :, shoulder]).mean(0))
 
 
 def test_tokens_go_by_time_then_joint():
@@ -77,12 +93,13 @@ def test_only_visible_tokens_are_encoded(encoder):
 
 def test_an_absent_joint_changes_nothing(encoder):
     batch = batch_of(n=3)
-    batch.valid[:, :, 4] = False
+    leaf = 16  # an ear, on which nothing hangs
+    batch.valid[:, :, leaf] = False
     first = pool(*encoder.encode(batch))
-    batch.positions[:, :, 4] = 1e3  # what an unseen joint's position says must not matter
+    batch.positions[:, :, leaf] = 1e3  # what an unseen joint's position says must not matter
     batch.positions *= batch.valid.unsqueeze(-1)
     torch.testing.assert_close(pool(*encoder.encode(batch)), first)
-    kept = [joint for joint in range(17) if joint != 4]
+    kept = [joint for joint in range(17) if joint != leaf]
     without = Batch(
         batch.positions[:, :, kept], batch.valid[:, :, kept], batch.joints[kept], batch.labels, batch.items, 3
     )
