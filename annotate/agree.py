@@ -7,17 +7,15 @@ marked an empty set of gestures. Who called a clip unusable did not judge its ge
 from __future__ import annotations
 
 import json
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import cohen_kappa_score
 
+from annotate.intervals import Interval, Statistic, Sums, f1, interval, ratio
 from annotate.matching import match
 from annotate.opinions import Opinion, Segment, opinions_by_clip
 from manifests.errors import BadInput
@@ -25,7 +23,16 @@ from manifests.parquet import write_text
 from manifests.taxonomy import LABELS
 from manifests.workspace import Workspace
 
-__all__ = ["Agreement", "BoundaryDeviation", "ClassAgreement", "agree", "agreement", "krippendorff_alpha"]
+__all__ = [
+    "Agreement",
+    "BoundaryDeviation",
+    "ClassAgreement",
+    "Confusion",
+    "agree",
+    "agreement",
+    "krippendorff_alpha",
+    "matched_segments",
+]
 
 _CLASS = {label: index for index, label in enumerate(LABELS)}
 
@@ -43,6 +50,14 @@ class ClassAgreement:
     segments: int
     same_label: int
     f1: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Two classes that annotators gave to the same gesture, and in how many matched pairs."""
+
+    labels: tuple[str, str]
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,8 @@ class Agreement:
         start_deviation, end_deviation: of matched pairs.
         unusable_disputed: clips that some, not all, called unusable.
         per_class: by label, for the labels that were used.
+        confusion: pairs of classes given to one gesture, the most frequent first.
+        intervals: 95 % of the figures of these names, by bootstrap over clips; None where there are too few.
     """
 
     tiou: float
@@ -94,6 +111,8 @@ class Agreement:
     end_deviation: BoundaryDeviation | None
     unusable_disputed: int
     per_class: dict[str, ClassAgreement]
+    confusion: tuple[Confusion, ...] = ()
+    intervals: dict[str, Interval | None] = field(default_factory=dict)
 
 
 def agree(workspace: Workspace, tiou: float = 0.5) -> Agreement:
@@ -125,25 +144,28 @@ def agreement(opinions: Mapping[str, Sequence[Opinion]], n_frames: Mapping[str, 
         raise BadInput(f"--tiou {tiou}: a temporal IoU is above 0 and up to 1.")
     judged = {clip: [o for o in of_clip if o.verdict != "unusable"] for clip, of_clip in sorted(opinions.items())}
     shared = {clip: of_clip for clip, of_clip in judged.items() if len(of_clip) > 1}
-    comparisons = [pair for of_clip in shared.values() for pair in combinations(of_clip, 2)]
-    pairs = [pair for a, b in comparisons for pair in _matched(a.segments, b.segments, tiou)]
-    marked = Counter(segment.label for a, b in comparisons for segment in (*a.segments, *b.segments))
+    matched = {
+        clip: [pair for a, b in combinations(of_clip, 2) for pair in matched_segments(a.segments, b.segments, tiou)]
+        for clip, of_clip in shared.items()
+    }
+    marked = Counter(
+        s.label for of_clip in shared.values() for a, b in combinations(of_clip, 2) for s in (*a.segments, *b.segments)
+    )
+    pairs = [pair for of_clip in matched.values() for pair in of_clip]
     same = Counter(a.label for a, b in pairs if a.label == b.label)
-    grids = [_frame_counts(of_clip, n_frames[clip]) for clip, of_clip in shared.items()]
+    mixed = Counter(_in_order(a.label, b.label) for a, b in pairs if a.label != b.label)
+    sums = np.array([_sums(of_clip, matched[clip], n_frames[clip]) for clip, of_clip in shared.items()])
+    sums = sums.reshape(-1, _WIDTH)
+    figures = {name: _value(statistic(sums.sum(axis=0, keepdims=True))) for name, statistic in _FIGURES.items()}
     return Agreement(
         tiou=tiou,
         annotators=tuple(sorted({o.annotator_id for of_clip in opinions.values() for o in of_clip})),
         clips=len(shared),
-        comparisons=len(comparisons),
+        comparisons=sum(len(of_clip) * (len(of_clip) - 1) // 2 for of_clip in shared.values()),
         segments=marked.total(),
         matched=len(pairs),
         same_label=same.total(),
-        f1=_share(2 * len(pairs), marked.total()),
-        f1_labelled=_share(2 * same.total(), marked.total()),
-        label_agreement=_share(same.total(), len(pairs)),
-        kappa=_kappa(pairs),
-        alpha_frames=krippendorff_alpha(grids),
-        alpha_presence=krippendorff_alpha(_presence(grid) for grid in grids),
+        **figures,
         start_deviation=_deviation([abs(a.start - b.start) for a, b in pairs]),
         end_deviation=_deviation([abs(a.end - b.end) for a, b in pairs]),
         unusable_disputed=sum(0 < len(judged[clip]) < len(of_clip) for clip, of_clip in opinions.items()),
@@ -151,6 +173,8 @@ def agreement(opinions: Mapping[str, Sequence[Opinion]], n_frames: Mapping[str, 
             label: ClassAgreement(marked[label], same[label], 2 * same[label] / marked[label])
             for label in sorted(marked, key=_CLASS.__getitem__)
         },
+        confusion=tuple(Confusion(labels, count) for labels, count in mixed.most_common()),
+        intervals={name: interval(sums, statistic) for name, statistic in _FIGURES.items()},
     )
 
 
@@ -166,20 +190,81 @@ def krippendorff_alpha(counts: Iterable[npt.NDArray[np.integer]]) -> float | Non
 
     Klaus Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), section C.
     """
-    disagreeing, of_value = 0.0, np.zeros(0)
-    for grid in counts:
-        coders = grid.sum(axis=1)
-        grid, coders = grid[coders > 1].astype(np.float64), coders[coders > 1]
-        disagreeing += float(((coders**2 - (grid**2).sum(axis=1)) / (coders - 1)).sum())
-        of_value = grid.sum(axis=0) + (of_value if of_value.size else 0)
-    n = float(of_value.sum())
-    expected = (n**2 - float((of_value**2).sum())) / (n - 1) if n > 1 else 0.0
-    return 1 - disagreeing / expected if expected else None
+    sums = [_alpha_sums(grid) for grid in counts]
+    if not sums:
+        return None
+    disagreeing = np.array([sum(d for d, _ in sums)])
+    of_value = np.sum([values for _, values in sums], axis=0)
+    return _value(_alpha(np.concatenate([disagreeing, of_value])[None]))
 
 
-def _matched(a: Sequence[Segment], b: Sequence[Segment], tiou: float) -> list[tuple[Segment, Segment]]:
+def matched_segments(a: Sequence[Segment], b: Sequence[Segment], tiou: float) -> list[tuple[Segment, Segment]]:
+    """Segments of two annotators that are the same by their place, one to one (see `annotate.matching.match`)."""
     pairs = match([(s.start, s.end) for s in a], [(s.start, s.end) for s in b], tiou)
     return [(a[i], b[j]) for i, j in pairs]
+
+
+# What one clip adds to the figures: three counts, how often either side of a matched pair has each class, then the
+# disagreement and the values of its frames, by class and by presence.
+_N = len(LABELS)
+_MARGINS = 3
+_FRAMES = _MARGINS + 2 * _N
+_PRESENCE = _FRAMES + 1 + _N + 1
+_WIDTH = _PRESENCE + 1 + 2
+
+
+def _sums(opinions: Sequence[Opinion], pairs: Sequence[tuple[Segment, Segment]], n_frames: int) -> Sums:
+    sums = np.zeros(_WIDTH)
+    segments = (len(opinions) - 1) * sum(len(o.segments) for o in opinions)  # each meets every other annotator
+    sums[:_MARGINS] = len(pairs), segments, sum(a.label == b.label for a, b in pairs)
+    for a, b in pairs:
+        sums[_MARGINS + _CLASS[a.label]] += 1
+        sums[_MARGINS + _N + _CLASS[b.label]] += 1
+    grid = _frame_counts(opinions, n_frames)
+    sums[_FRAMES:_PRESENCE] = np.hstack(_alpha_sums(grid))
+    sums[_PRESENCE:] = np.hstack(_alpha_sums(_presence(grid)))
+    return sums
+
+
+def _alpha_sums(grid: npt.NDArray[np.integer]) -> tuple[float, Sums]:
+    """Disagreement within units, and how often each value was given, of the units with more than one coder."""
+    coders = grid.sum(axis=1)
+    counts, coders = grid[coders > 1].astype(np.float64), coders[coders > 1]
+    disagreeing = float(((coders**2 - (counts**2).sum(axis=1)) / (coders - 1)).sum())
+    return disagreeing, counts.sum(axis=0)
+
+
+def _alpha(sums: Sums) -> Sums:
+    of_value = sums[:, 1:]
+    n = of_value.sum(axis=1)
+    expected = ratio(n**2 - (of_value**2).sum(axis=1), n - 1)
+    return 1 - ratio(sums[:, 0], np.nan_to_num(expected))
+
+
+def _kappa(sums: Sums) -> Sums:
+    """Cohen's kappa of the labels of matched pairs; undefined where all have the same label."""
+    n, same = sums[:, 0], sums[:, 2]
+    by_chance = (sums[:, _MARGINS : _MARGINS + _N] * sums[:, _MARGINS + _N : _FRAMES]).sum(axis=1)
+    observed, expected = ratio(same, n), ratio(by_chance, n**2)
+    return ratio(observed - expected, 1 - expected)
+
+
+_FIGURES: dict[str, Statistic] = {
+    "f1": lambda sums: f1(sums[:, :2]),
+    "f1_labelled": lambda sums: f1(sums[:, [2, 1]]),
+    "label_agreement": lambda sums: ratio(sums[:, 2], sums[:, 0]),
+    "kappa": _kappa,
+    "alpha_frames": lambda sums: _alpha(sums[:, _FRAMES:_PRESENCE]),
+    "alpha_presence": lambda sums: _alpha(sums[:, _PRESENCE:]),
+}
+
+
+def _value(figure: Sums) -> float | None:
+    return float(figure[0]) if np.isfinite(figure[0]) else None
+
+
+def _in_order(a: str, b: str) -> tuple[str, str]:
+    return (a, b) if _CLASS[a] < _CLASS[b] else (b, a)
 
 
 def _frame_counts(opinions: Sequence[Opinion], n_frames: int) -> npt.NDArray[np.int64]:
@@ -197,19 +282,7 @@ def _presence(grid: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.stack([grid[:, :-1].sum(axis=1), grid[:, -1]], axis=1)
 
 
-def _kappa(pairs: Sequence[tuple[Segment, Segment]]) -> float | None:
-    if len({label for a, b in pairs for label in (a.label, b.label)}) < 2:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UndefinedMetricWarning)
-        return float(cohen_kappa_score([a.label for a, _ in pairs], [b.label for _, b in pairs]))
-
-
 def _deviation(frames: list[int]) -> BoundaryDeviation | None:
     if not frames:
         return None
     return BoundaryDeviation(float(np.mean(frames)), float(np.median(frames)), float(np.quantile(frames, 0.9)))
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

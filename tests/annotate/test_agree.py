@@ -6,8 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.metrics import cohen_kappa_score
 
-from annotate.agree import agree, agreement, krippendorff_alpha
+from annotate.agree import Confusion, agree, agreement, krippendorff_alpha
 from annotate.opinions import Opinion, Segment
 from manifests.errors import BadInput
 from manifests.tables import Row
@@ -80,6 +81,35 @@ def test_two_annotators_by_hand():
     assert list(found.per_class) == ["touching_face", "touching_neck", "moving_torso", "head_up"]
     assert found.per_class["touching_face"].f1 == 1
     assert found.per_class["head_up"].f1 == 0
+
+
+def test_kappa_against_scikit_learn():
+    rng = np.random.default_rng(0)
+    first, second = (rng.choice(["head_up", "biting_nails", "pressing_lips"], 40) for _ in range(2))
+    opinions = {
+        f"c{i}": [
+            Opinion("A01", "gesture", (Segment(0, 9, str(a)),)),
+            Opinion("A02", "gesture", (Segment(0, 9, str(b)),)),
+        ]
+        for i, (a, b) in enumerate(zip(first, second, strict=True))
+    }
+    found = agreement(opinions, dict.fromkeys(opinions, 10))
+    assert found.kappa == pytest.approx(cohen_kappa_score(first, second))
+    low, high = found.intervals["kappa"]
+    assert low < found.kappa < high
+
+
+def test_confusion_between_classes():
+    found = agreement({"c1": [ANA, BO], "c2": [BO, ANA]}, {"c1": 100, "c2": 100})
+    # In both clips Ana says head_up and Bo touching_neck; which of them is named first doesn't matter.
+    assert found.confusion == (Confusion(("touching_neck", "head_up"), 2),)
+
+
+def test_intervals_of_alike_clips_have_no_width():
+    found = agreement({f"c{i}": [ANA, BO] for i in range(5)}, {f"c{i}": 100 for i in range(5)})
+    assert found.intervals["f1"] == pytest.approx((4 / 5, 4 / 5))
+    assert found.intervals["alpha_frames"] is not None
+    assert agreement({"c1": [ANA, BO]}, {"c1": 100}).intervals["f1"] is None  # one clip tells nothing of others
 
 
 def test_nothing_is_an_empty_set_and_unusable_is_no_opinion():
