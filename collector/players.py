@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from manifests.errors import BadPlayerList
+from manifests.names import fold_name, holds_phrase, words_of
+from manifests.sheets import Sheet, SheetRow, bad_rows, read_sheet, shown_cell
 from manifests.tables import TABLES, Row, from_rows, rows_of
 from manifests.workspace import Workspace
 
-__all__ = ["Player", "assign_ids", "enrol", "fold_name", "names_in", "read_players"]
+__all__ = ["Player", "assign_ids", "enrol", "names_in", "read_players"]
 
 _EARLIEST_BIRTH = 1900
-# Letters that Unicode does not take apart into a base and a mark, though headlines write them without it.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+_NOTHING = "nothing was fetched"
 
 
 @dataclass(frozen=True)
@@ -58,22 +53,9 @@ _COLUMNS = tuple(f.name for f in fields(Player) if f.name != "row")
 # --- names -------------------------------------------------------------------------------------------------------------
 
 
-def fold_name(text: str) -> str:
-    """`text` without marks, case and superfluous space, so that "Iga  ŚWIĄTEK" and "Iga Swiatek" are equal."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return " ".join(bare.casefold().translate(_PLAIN).split())
-
-
 def names_in(title: str, player: Player) -> bool:
     """Whether all words of the player's name, or of an alias, stand in `title` one after the other."""
-    words = f" {' '.join(_words(title))} "
-    spellings = (" ".join(_words(name)) for name in (player.name, *player.aliases))
-    return any(spelling and f" {spelling} " in words for spelling in spellings)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", fold_name(text))
+    return any(holds_phrase(title, name) for name in (player.name, *player.aliases))
 
 
 def _may_be_one(a: Player, b: Player) -> bool:
@@ -98,100 +80,36 @@ def read_players(path: Path | str) -> list[Player]:
     Raises:
         BadPlayerList: the file is missing, empty or not UTF-8, or rows are wrong; one message names all of them.
     """
-    path = Path(path)
-    rows = _rows(path, _text(path))
-    header_row, header = next(rows, (1, []))
-    columns = _check_header(path, header_row, header)
+    sheet = read_sheet(Path(path), _COLUMNS, ("name",), error=BadPlayerList, nothing=_NOTHING)
     problems: list[tuple[int, str]] = []
     players = []
-    for row, cells in rows:
-        player, wrong = _player(row, columns, cells)
-        problems += [(row, text) for text in wrong]
+    for row in sheet.rows:
+        player, wrong = _player(sheet, row)
+        problems += [(row.number, text) for text in wrong]
         if player:
             players.append(player)
     problems += _repeats(players)
     if problems:
-        raise _bad_rows(path, problems)
+        raise _bad_rows(sheet.path, problems)
     if not players:
-        raise BadPlayerList(f"{path}: no player in it. Write one row a player below the header; nothing was fetched.")
+        raise BadPlayerList(f"{path}: no player in it. Write one row a player below the header; {_NOTHING}.")
     return players
 
 
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise BadPlayerList(f"{path}: no such file. Write one with the columns {', '.join(_COLUMNS)}.") from None
-    except IsADirectoryError:
-        raise BadPlayerList(f"{path} is a folder. Name the CSV file in it.") from None
-    except OSError as error:
-        raise BadPlayerList(f"{path} can't be read ({error.strerror}).") from error
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # One more letter, or a break at the very end would hide the row that comes after it.
-        row = len((data[: error.start] + b"x").splitlines())
-        raise BadPlayerList(
-            f"{path}, row {row}: byte 0x{data[error.start]:02X} is not UTF-8; the file was saved in another encoding "
-            '(Latin-1, perhaps). In Excel save it as "CSV UTF-8", in LibreOffice choose the character set UTF-8, '
-            f"or run `iconv -f latin1 -t utf-8 {path.name} > players-utf8.csv`. Nothing was fetched."
-        ) from error
-
-
-def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """(line on which it starts, cells) of every row that isn't blank; empty cells at a row's end are dropped."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    row = 1
-    try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            while cells and not cells[-1]:
-                cells.pop()
-            if cells:
-                yield row, cells
-            row = reader.line_num + 1
-    except csv.Error as error:
-        raise BadPlayerList(
-            f"{path}, row {row}: not CSV ({error}). A quote inside a quoted cell is written twice, "
-            "and every quoted cell needs its closing quote. Nothing was fetched."
-        ) from error
-
-
-def _check_header(path: Path, row: int, header: list[str]) -> list[str]:
-    columns = [name.lower() for name in header]
-    wrong = []
-    if not columns:
-        raise BadPlayerList(f"{path} is empty. Write a header with the columns {', '.join(_COLUMNS)}.")
-    if len(columns) == 1 and (mark := next((mark for mark in ";\t" if mark in columns[0]), None)):
-        shown = "tabs" if mark == "\t" else f"{mark!r}"
-        raise BadPlayerList(f"{path}, row {row}: the cells are separated by {shown}. Save the file with commas.")
-    for name in columns:
-        if name not in _COLUMNS:
-            near = get_close_matches(name, _COLUMNS, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"The columns are {', '.join(_COLUMNS)}."
-            wrong.append(f'unknown column "{_shown(name)}". {hint}')
-    for name in _COLUMNS:
-        if columns.count(name) > 1:
-            wrong.append(f"column {name} stands there {columns.count(name)} times. Keep one.")
-    if "name" not in columns:
-        wrong.append("column name is missing. It is the only one that must be there.")
-    if wrong:
-        raise _bad_rows(path, [(row, text) for text in wrong])
-    return columns
-
-
-def _player(row: int, columns: list[str], cells: list[str]) -> tuple[Player | None, list[str]]:
+def _player(sheet: Sheet, row: SheetRow) -> tuple[Player | None, list[str]]:
     """The row's player, or None and what is wrong with the row."""
-    if len(cells) > len(columns):
-        return None, [f"{len(cells)} cells, but {len(columns)} columns. Put a cell that holds a comma in quotes."]
-    cell = dict.fromkeys(_COLUMNS, "") | dict(zip(columns, cells, strict=False))
+    if len(row.cells) > len(sheet.columns):
+        return None, [
+            f"{len(row.cells)} cells, but {len(sheet.columns)} columns. Put a cell that holds a comma in quotes."
+        ]
+    cell = dict.fromkeys(_COLUMNS, "") | sheet.named(row)
     wrong = []
 
     def complain(column: str, problem: str) -> None:
-        wrong.append(f'column {column}: "{_shown(cell[column])}" {problem}')
+        wrong.append(f'column {column}: "{shown_cell(cell[column])}" {problem}')
 
     name = " ".join(cell["name"].split())
-    if not _words(name):
+    if not words_of(name):
         complain("name", "is no name. Write the name as headlines do.")
     if cell["player_id"] and not re.fullmatch(r"P[0-9]{4,9}", cell["player_id"]):
         complain("player_id", "is not a pseudonym. Write P and at least four digits, or leave the cell empty.")
@@ -204,7 +122,7 @@ def _player(row: int, columns: list[str], cells: list[str]) -> tuple[Player | No
     for column in ("urls", "feeds"):
         for address in _list(cell[column]):
             if problem := _bad_address(address):
-                wrong.append(f'column {column}: "{_shown(address)}" {problem}')
+                wrong.append(f'column {column}: "{shown_cell(address)}" {problem}')
     if wrong:
         return None, wrong
     return Player(
@@ -217,7 +135,7 @@ def _player(row: int, columns: list[str], cells: list[str]) -> tuple[Player | No
         urls=_list(cell["urls"]),
         feeds=_list(cell["feeds"]),
         query=cell["query"] or None,
-        row=row,
+        row=row.number,
     ), []
 
 
@@ -258,20 +176,8 @@ def _described(player: Player) -> str:
     return f"{player.name}, {player.birth_year}" if player.birth_year else f"{player.name}, no birth year"
 
 
-def _shown(cell: str) -> str:
-    # A cell may hold a line break or a terminal's control sequence.
-    printable = "".join(letter if letter.isprintable() else "�" for letter in cell)
-    return printable if len(printable) <= 80 else printable[:79] + "…"
-
-
 def _bad_rows(path: Path | None, problems: list[tuple[int, str]]) -> BadPlayerList:
-    lines = []
-    for row, text in sorted(problems):
-        where = f"{path.name if path else 'players'}, row {row}"
-        lines.append(f"{where}, {text}" if text.startswith("column ") and ": " in text else f"{where}: {text}")
-    count = len({row for row, _ in problems})
-    lines.append(f"{count} {'row is' if count == 1 else 'rows are'} wrong; nothing was fetched.")
-    return BadPlayerList("\n".join(lines))
+    return BadPlayerList(str(bad_rows(path, problems, nothing=_NOTHING)))
 
 
 # --- enrolling ---------------------------------------------------------------------------------------------------------
@@ -334,14 +240,14 @@ def enrol(players: Sequence[Player], workspace: Workspace) -> list[Player]:
     """
     with workspace.working("players"):
         players = assign_ids(players, workspace)
-        opted_out = {row["player_id"] for row in rows_of(workspace.read("players")) if row["opt_out"]}
+        standing = rows_of(workspace.read("players", everything=True))
+        opted_out = {row["player_id"] for row in standing if row["opt_out"]}
         people = {str(player.player_id): player for player in _enrolled(workspace)}
         for player in players:
             assert player.player_id is not None
             people[player.player_id] = _merged(people.get(player.player_id), player)
         # The private table first: should the program die between the two, the name still finds its id again.
-        with _only_for_owner():
-            workspace.write("players_private", from_rows(TABLES["players_private"], _private_rows(people)))
+        workspace.write("players_private", from_rows(TABLES["players_private"], _private_rows(people)))
         workspace.write("players", from_rows(TABLES["players"], _public_rows(people, opted_out)))
     return players
 
@@ -420,13 +326,3 @@ def _free_ids(taken: set[str | None]) -> Iterator[str]:
         number += 1
         if (key := f"P{number:04d}") not in taken:
             yield key
-
-
-@contextmanager
-def _only_for_owner() -> Iterator[None]:
-    """Files made in here have mode 600 from their first byte on."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)

@@ -7,9 +7,10 @@ committed after a table was last written is noted as stale, and the next reader 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Literal
 import pyarrow as pa
 
 from manifests.errors import BadInput, CannotWrite
-from manifests.tables import TABLES, Row, Table, empty, from_rows
+from manifests.tables import TABLES, Row, Table, complete, empty, from_rows
 
 __all__ = ["Entry", "Ledger", "Outcome", "State"]
 
@@ -32,6 +33,8 @@ CREATE TABLE IF NOT EXISTS items (
 CREATE TABLE IF NOT EXISTS outputs (
     stage TEXT NOT NULL, item TEXT NOT NULL, table_name TEXT NOT NULL, rows BLOB NOT NULL,
     PRIMARY KEY (stage, item, table_name));
+CREATE TABLE IF NOT EXISTS inputs (
+    stage TEXT NOT NULL, item TEXT NOT NULL, row TEXT NOT NULL, PRIMARY KEY (stage, item));
 CREATE TABLE IF NOT EXISTS stale (table_name TEXT PRIMARY KEY, generation INTEGER NOT NULL);
 """
 
@@ -107,14 +110,27 @@ class Ledger:
         query = "SELECT stage FROM items GROUP BY stage ORDER BY MIN(rowid)"
         return [row[0] for row in self._db.execute(query)]
 
-    def plan(self, stage: str, fingerprints: dict[str, str]) -> None:
-        """Note items as pending: they are to be done now. What they gave before stays until they are done again."""
+    def inputs(self, stage: str) -> dict[str, Row]:
+        """Input rows of the items that were planned with them, by key."""
+        query = "SELECT item, row FROM inputs WHERE stage = ? ORDER BY item"
+        return {item: json.loads(row) for item, row in self._db.execute(query, (stage,))}
+
+    def plan(self, stage: str, fingerprints: dict[str, str], inputs: Mapping[str, Row] | None = None) -> None:
+        """Note items as pending: they are to be done now. What they gave before stays until they are done again.
+
+        Args:
+            inputs: rows to keep, made of what JSON knows, so that an item can be done when nothing else remembers it.
+        """
         now = time.time()
         with self._transaction():
             self._db.executemany(
                 "INSERT INTO items VALUES (?, ?, ?, 'pending', NULL, NULL, 0, NULL, ?, NULL) "
                 "ON CONFLICT (stage, item) DO UPDATE SET state = 'pending', fingerprint = excluded.fingerprint",
                 [(stage, item, fingerprint, now) for item, fingerprint in fingerprints.items()],
+            )
+            self._db.executemany(
+                "INSERT OR REPLACE INTO inputs VALUES (?, ?, ?)",
+                [(stage, item, json.dumps(row)) for item, row in (inputs or {}).items()],
             )
 
     def record(self, stage: str, outcome: Outcome) -> None:
@@ -149,6 +165,7 @@ class Ledger:
         with self._transaction():
             for item in items:
                 self._forget_outputs(stage, item)
+                self._db.execute("DELETE FROM inputs WHERE stage = ? AND item = ?", (stage, item))
                 self._db.execute("DELETE FROM items WHERE stage = ? AND item = ?", (stage, item))
 
     def stale_tables(self) -> set[str]:
@@ -156,24 +173,31 @@ class Ledger:
         return {row[0] for row in self._db.execute("SELECT table_name FROM stale")}
 
     def rows(self, table: Table) -> tuple[pa.Table, int]:
-        """All committed rows of a table, of all stages, and their generation, which `fresh` takes back."""
+        """All committed rows of a table, of all stages, completed, and their generation, which `fresh` takes back."""
         with self._transaction():
             generations = self._db.execute("SELECT generation FROM stale WHERE table_name = ?", (table.name,))
             generation = next((row[0] for row in generations), 0)
-            blobs = self._db.execute("SELECT rows FROM outputs WHERE table_name = ?", (table.name,))
-            parts = [pa.ipc.open_stream(blob).read_all() for (blob,) in blobs]
-        return pa.concat_tables([empty(table), *parts]), generation
+            data = self._outputs(table)
+            for completion in table.completed_by:
+                data = complete(data, completion, self._outputs(TABLES[completion.table]))
+        return data, generation
 
     def fresh(self, table: Table, generation: int) -> None:
         """The table's file now holds this generation of rows; it stays stale if more were committed meanwhile."""
         with self._transaction():
             self._db.execute("DELETE FROM stale WHERE table_name = ? AND generation = ?", (table.name, generation))
 
+    def _outputs(self, table: Table) -> pa.Table:
+        blobs = self._db.execute("SELECT rows FROM outputs WHERE table_name = ?", (table.name,))
+        return pa.concat_tables([empty(table), *(pa.ipc.open_stream(blob).read_all() for (blob,) in blobs)])
+
     def _make_stale(self, name: str) -> None:
-        self._db.execute(
-            "INSERT INTO stale VALUES (?, 1) ON CONFLICT (table_name) DO UPDATE SET generation = generation + 1",
-            (name,),
-        )
+        completes = [table.name for table in TABLES.values() if name in (by.table for by in table.completed_by)]
+        for stale in (name, *completes):
+            self._db.execute(
+                "INSERT INTO stale VALUES (?, 1) ON CONFLICT (table_name) DO UPDATE SET generation = generation + 1",
+                (stale,),
+            )
 
     def _forget_outputs(self, stage: str, item: str) -> None:
         gone = self._db.execute(

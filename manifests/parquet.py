@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from manifests.errors import BadInput, explain_write_errors
-from manifests.tables import Table, check_version, sorted_table
+from manifests.tables import PRIVATE, Table, check_version, sorted_table
 
 __all__ = ["read_parquet", "remove_leftovers", "replacing", "write_parquet", "write_text"]
 
 
 @contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
+def replacing(path: Path | str, *, private: bool = False) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success flush it to disk and rename it over `path`, on any error remove it.
 
     The temporary name keeps the suffix, because ffmpeg and others choose the format by it; and it names the process, so
@@ -34,6 +34,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
         try:
+            if private:
+                temporary.unlink(missing_ok=True)
+                temporary.touch(mode=0o600)
             yield temporary
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
@@ -50,14 +53,14 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_text(path: Path | str, text: str) -> None:
-    """Write a small text file whole or not at all."""
-    with replacing(path) as temporary:
+def write_text(path: Path | str, text: str, *, private: bool = False) -> None:
+    """Write a small text file whole or not at all; `private` as in `replacing`."""
+    with replacing(path, private=private) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_parquet(table: Table, data: pa.Table, url: Path | str, **options: Any) -> None:
-    """Write `data`, sorted by the table's key, to a local path or any fsspec URL.
+    """Write `data`, sorted by the table's key, to a local path or any fsspec URL; a private table for its owner alone.
 
     Args:
         options: passed to pyarrow's writer (row_group_size, column_encoding, …).
@@ -70,7 +73,7 @@ def write_parquet(table: Table, data: pa.Table, url: Path | str, **options: Any)
     options = {"compression": "zstd", **options}
     filesystem, path = fsspec.core.url_to_fs(str(url))
     if isinstance(filesystem, LocalFileSystem):
-        with replacing(path) as temporary:
+        with replacing(path, private=table.name in PRIVATE) as temporary:
             pq.write_table(data, temporary, **options)
     else:
         # An object store shows an object only when its upload is complete.

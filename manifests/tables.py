@@ -14,7 +14,19 @@ import pyarrow as pa
 
 from manifests.errors import SchemaMismatch
 
-__all__ = ["PRIVATE", "TABLES", "Row", "Table", "check_version", "empty", "from_rows", "rows_of", "sorted_table"]
+__all__ = [
+    "PRIVATE",
+    "TABLES",
+    "Completion",
+    "Row",
+    "Table",
+    "check_version",
+    "complete",
+    "empty",
+    "from_rows",
+    "rows_of",
+    "sorted_table",
+]
 
 Row = dict[str, Any]
 
@@ -23,6 +35,23 @@ _VERSION_KEY = b"mgcollect.schema_version"
 
 _TEXTS = pa.list_(pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """Columns that another table knows better, once it has a row of the same key.
+
+    Attributes:
+        table: that table.
+        key: the column that both share.
+        columns: what is taken from it.
+        newest: of several rows of a key, the one that counts has most here.
+    """
+
+    table: str
+    key: str
+    columns: tuple[str, ...]
+    newest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +64,7 @@ class Table:
         columns: its Arrow fields; a field that may be empty is nullable.
         key: the columns that no two rows share; rows are kept sorted by them.
         version: rises with every change of `columns`.
+        completed_by: what later stages found out about its rows; it is filled in where the table is drawn.
     """
 
     name: str
@@ -42,6 +72,7 @@ class Table:
     columns: tuple[pa.Field, ...]
     key: tuple[str, ...]
     version: int = 1
+    completed_by: tuple[Completion, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
@@ -107,7 +138,51 @@ _ALL = (
             _must("sha256", pa.string()),
             _must("found_by", _TEXTS),  # every query, feed or address that led to it
             _must("checked_at", _TIME),
-            _must("availability", pa.string()),  # available, gone, private, unknown
+            _must("availability", pa.string()),  # available, gone, private, age, geo, unsupported
+            _must("made_by", pa.string()),
+        ),
+        key=("video_id",),
+        completed_by=(
+            Completion("availability", "video_id", ("availability", "checked_at"), newest="checked_at"),
+            Completion("outcomes", "video_id", ("event", "round", "outcome")),
+        ),
+    ),
+    Table(
+        "availability",
+        "what the link to a recording led to on a day",
+        (
+            _must("video_id", pa.string()),
+            _must("checked_at", _TIME),
+            _must("availability", pa.string()),  # as in videos
+            _may("message", pa.string()),  # what the site said where it is not available
+            _must("made_by", pa.string()),
+        ),
+        key=("video_id", "checked_at"),
+    ),
+    Table(
+        "matches",
+        "a match as a public table has it, with the people's names; never part of a release",
+        (
+            _must("source", pa.string()),  # name of the file
+            _must("row", pa.int32()),  # of the file
+            _must("event", pa.string()),
+            _must("date", pa.date32()),  # first day of the event
+            _may("round", pa.string()),  # F, SF, QF, R16, …, RR
+            _may("draw_size", pa.int32()),  # players in the event
+            _must("winner", pa.string()),
+            _must("loser", pa.string()),
+        ),
+        key=("source", "row"),
+    ),
+    Table(
+        "outcomes",
+        "the match that a recording was made after",
+        (
+            _must("video_id", pa.string()),
+            _must("outcome", pa.string()),  # win, lose
+            _must("event", pa.string()),
+            _may("round", pa.string()),
+            _must("matched_by", _TEXTS),  # what in the title agreed besides name and date: event, opponent, round
             _must("made_by", pa.string()),
         ),
         key=("video_id",),
@@ -234,7 +309,7 @@ _ALL = (
 )
 
 TABLES: dict[str, Table] = {table.name: table for table in _ALL}
-PRIVATE = frozenset({"players_private"})
+PRIVATE = frozenset({"players_private", "matches"})
 
 
 def from_rows(table: Table, rows: Sequence[Row]) -> pa.Table:
@@ -259,6 +334,20 @@ def from_rows(table: Table, rows: Sequence[Row]) -> pa.Table:
 def empty(table: Table) -> pa.Table:
     """The table without a row."""
     return table.schema.empty_table()
+
+
+def complete(data: pa.Table, by: Completion, other: pa.Table) -> pa.Table:
+    """`data` with the columns that `other`, the table that completes it, has of the same rows."""
+    if by.newest is not None:
+        other = other.sort_by(by.newest)  # of rows with one key the last one stays in the dictionary
+    keys = other[by.key].to_pylist()
+    for name in by.columns:
+        known = dict(zip(keys, other[name].to_pylist(), strict=True))
+        had = zip(data[by.key].to_pylist(), data[name].to_pylist(), strict=True)
+        field = data.schema.field(name)
+        column = pa.array([known.get(key, value) for key, value in had], type=field.type)
+        data = data.set_column(data.schema.get_field_index(name), field, column)
+    return data
 
 
 def sorted_table(table: Table, data: pa.Table) -> pa.Table:

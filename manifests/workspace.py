@@ -3,6 +3,7 @@
 dataset/
 ├── dataset.json     layout version
 ├── ledger.sqlite    what happened to which item (manifests/ledger.py)
+├── opt_out.csv      people and videos that nobody may see any more (manifests/opt_out.py)
 ├── tables/          one Parquet file a table; poses/ holds one a clip
 ├── videos/          source recordings
 └── clips/           cut clips, a folder a video
@@ -14,12 +15,14 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
 from manifests.errors import BadInput, SchemaMismatch, Unavailable, explain_write_errors
 from manifests.ledger import Ledger
+from manifests.opt_out import OPT_OUT_FILE, OptedOut, read_opt_outs, resolve, without
 from manifests.parquet import read_parquet, remove_leftovers, write_parquet, write_text
 from manifests.provenance import tool_version
 from manifests.tables import TABLES, empty
@@ -47,16 +50,28 @@ class Workspace:
         self._refresh(name)
         return self.table_path(name).exists()
 
-    def read(self, name: str) -> pa.Table:
-        """A table with everything that has been committed; without a row if it was never written.
+    def read(self, name: str, *, everything: bool = False) -> pa.Table:
+        """A table with all that has been committed; without a row if it was never written.
+
+        Who and what opted out isn't in it, so that no later stage and no release sees it; among the players it is marked.
+
+        Args:
+            everything: as it stands in the file, with what opted out.
 
         Raises:
             SchemaMismatch: it is of another version.
-            BadInput: its file is damaged.
+            BadInput: its file is damaged, or the opt-out list is.
         """
-        if not self.has(name):
-            return empty(TABLES[name])
-        return read_parquet(TABLES[name], self.table_path(name))
+        data = read_parquet(TABLES[name], self.table_path(name)) if self.has(name) else empty(TABLES[name])
+        return data if everything else without(name, data, self.opted_out())
+
+    def opted_out(self) -> OptedOut:
+        """The people, videos and clips that opted out as of now: those on the list, and players who are marked.
+
+        Raises:
+            BadInput: the list has wrong rows.
+        """
+        return resolve(read_opt_outs(self.root / OPT_OUT_FILE), partial(self.read, everything=True))
 
     def write(self, name: str, data: pa.Table) -> None:
         """Replace a table whole."""

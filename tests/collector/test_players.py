@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.players import Player, assign_ids, enrol, fold_name, names_in, read_players
+from collector.players import Player, assign_ids, enrol, names_in, read_players
 from manifests.errors import BadPlayerList
+from manifests.names import fold_name
 from manifests.tables import TABLES, from_rows
 from manifests.workspace import open_workspace
 
