@@ -50,14 +50,23 @@ class Propose:
         return [_row(candidate, item["clip_id"], by_whom) for candidate in candidates]
 
 
-def propose(workspace: Workspace, *, retry: Retry | None = None, workers: int = 1, quiet: bool = False) -> StageReport:
+def propose(
+    workspace: Workspace,
+    *,
+    retry: Retry | None = None,
+    engine: str = "local",
+    workers: int = 1,
+    quiet: bool = False,
+) -> StageReport:
     """Bring the proposals table up to date with the kept clips that have poses.
 
     Raises:
         Unavailable: another process does the same.
         BadInput: a table is damaged.
     """
-    return run_stage(Propose(), list(_items(workspace)), workspace, workers=workers, retry=retry, quiet=quiet)
+    return run_stage(
+        Propose(), list(_items(workspace)), workspace, engine=engine, workers=workers, retry=retry, quiet=quiet
+    )
 
 
 def _items(workspace: Workspace) -> Iterator[Row]:

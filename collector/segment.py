@@ -123,6 +123,7 @@ def segment(
     crf: int = 18,
     device: str | None = None,
     retry: Retry | None = None,
+    engine: str = "local",
     workers: int = 1,
     quiet: bool = False,
 ) -> StageReport:
@@ -157,7 +158,7 @@ def segment(
     for video in videos:  # a table from elsewhere must not make us read or write outside the dataset
         workspace.path_of(video["path"])
         workspace.path_of(f"clips/{video['video_id']}/clip.mp4")
-    report = run_stage(stage, videos, workspace, workers=workers, retry=retry, quiet=quiet)
+    report = run_stage(stage, videos, workspace, engine=engine, workers=workers, retry=retry, quiet=quiet)
     _remove_stale(workspace)
     return report
 

@@ -17,7 +17,7 @@ import pytest
 from collector.engine import Retry, parse_retry, run_stage
 from manifests.errors import BadInput, ItemFailed, ItemSkipped, Unavailable
 from manifests.status import status
-from manifests.tables import TABLES, Row
+from manifests.tables import PRIVATE, TABLES, Row
 from manifests.workspace import Workspace, open_workspace
 from tests.manifests import samples
 
@@ -210,5 +210,5 @@ def test_status_counts_tables(workspace: Workspace, stage: Scripted):
     found = status(workspace)
     assert found.rows["proposals"] == 1
     assert found.rows["clips"] == 0
-    assert set(found.rows) == set(TABLES) - {"players_private"}
+    assert set(found.rows) == set(TABLES) - PRIVATE
     assert found.stages[0].kinds == {"gone": 1}
