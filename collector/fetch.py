@@ -5,31 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
-
+from collector.discover import asking, discover, items_to_fetch, note_opt_outs
+from collector.disk import Room
 from collector.engine import Retry, StageReport, run_stage
 from collector.players import Player, assign_ids, enrol
 from collector.probe import Media, probe
 from collector.session import Info, Manners, Session, clean_text
-from collector.sources import (
-    Candidate,
-    FindOptions,
-    canonical_url,
-    find_videos,
-    look_up_keys,
-    upload_day,
-    why_leave,
-)
+from collector.sources import Candidate, FindOptions, is_live, title_of, too_small, upload_day, why_leave
 from manifests.errors import FetchFailed, ItemSkipped, UnreadableVideo, explain_write_errors
 from manifests.ids import digest, file_sha256
+from manifests.opt_out import OptOut
 from manifests.provenance import made_by
-from manifests.tables import Row, rows_of
+from manifests.tables import Row
 from manifests.workspace import Workspace
 
 __all__ = ["Fetch", "fetch", "plan_fetch"]
@@ -54,16 +48,14 @@ class Fetch:
     """Stage: one candidate in, one row of `videos` out.
 
     Attributes:
-        root: the dataset's folder.
+        room: the dataset's folder, and how much it may hold.
         session: how the network is asked.
-        options: what is outside them is skipped, once the video itself tells its date and length.
-        min_height: lines below which a picture shows no gesture.
+        options: what is outside them is skipped, once the video itself tells its date, length and title.
     """
 
-    root: Path
+    room: Room
     session: Session
     options: FindOptions
-    min_height: int = 240
     name: str = "fetch"
     table: str = "videos"
 
@@ -84,19 +76,19 @@ class Fetch:
         Raises:
             FetchFailed: it can't be had.
             UnreadableVideo: what came is no video, or not all of it.
-            ItemSkipped: its player opted out, or it is outside the options.
-            CannotWrite: the disk is full.
+            ItemSkipped: it is outside the options.
+            CannotWrite: the disk is full, or the quota used up.
         """
-        if item["opt_out"]:
-            raise ItemSkipped(f"{item['player_id']} has opted out")
         if item["failure"]:
             kind, message = item["failure"]
             raise FetchFailed(message, kind)
-        videos = self.root / _FOLDER
+        self.room.require()
+        videos = self.room.root / _FOLDER
         part = videos / f".part-{item['video_id']}"
         with explain_write_errors(videos):
             try:
-                info, file = self.session.download(item["url"], part, lambda info: self._before(info, item, part))
+                check = partial(self._before, item)
+                info, file = self.session.download(item["url"], part, check, self.room)
                 media = self._after(file, item)
                 final = videos / f"{item['video_id']}{_suffix(media)}"
                 with file.open("rb") as written:
@@ -113,16 +105,14 @@ class Fetch:
                     part.rmdir()
         yield self._row(item, info, media, final)
 
-    def _before(self, info: Info, item: Row, part: Path) -> None:
+    def _before(self, item: Row, info: Info) -> None:
         """Before the download: is it wanted, and is there room?"""
-        live = bool(info.get("is_live")) or info.get("live_status") in ("is_live", "is_upcoming")
-        day = item["upload_date"] or upload_day(info, item["url"])
-        if reason := why_leave(self.options, day, info.get("duration"), live):
+        titles = [title for title in (item["title"], title_of(info)) if title]
+        if reason := why_leave(self.options, _day(item, info), info.get("duration"), live=is_live(info), titles=titles):
             raise ItemSkipped(f"{_shown(item)}: {reason}")
         self._require_size(info.get("width"), info.get("height"), item)
         size = info.get("filesize") or info.get("filesize_approx") or 0
-        room = max(0, shutil.disk_usage(part).free - self.session.manners.keep_free_bytes)
-        if size > room:
+        if size and size > (room := max(0, self.room.left())):
             raise FetchFailed(
                 f"{_shown(item)}: {size / 2**20:.0f} MiB, but only {room / 2**20:.0f} MiB of the disk may still be used. "
                 "Free some space and run again with `--retry failed:disk`.",
@@ -134,7 +124,7 @@ class Fetch:
         try:
             media = probe(file)
             self._require_size(media.width, media.height, item)
-            if reason := why_leave(self.options, None, media.duration_s):
+            if reason := why_leave(self.options, duration_s=media.duration_s):
                 raise ItemSkipped(f"{_shown(item)}: {reason}")
         except UnreadableVideo as error:
             # Continuing from these bytes would keep wrong what may be mended on the server by the next try.
@@ -146,8 +136,8 @@ class Fetch:
         return media
 
     def _require_size(self, width: int | None, height: int | None, item: Row) -> None:
-        if width and height and min(width, height) < self.min_height:
-            raise FetchFailed(f"{_shown(item)}: {width}x{height}, smaller than {self.min_height} lines", "too_small")
+        if reason := too_small(self.options, width, height):
+            raise FetchFailed(f"{_shown(item)}: {reason}", kind="too_small")
 
     def _row(self, item: Row, info: Info, media: Media, file: Path) -> Row:
         return {
@@ -157,7 +147,7 @@ class Fetch:
             "platform": item["platform"] or str(info.get("extractor_key", "generic")).lower(),
             "platform_id": item["platform_id"] or _text(info.get("id"), 200),
             "title": item["title"] or _text(info.get("title"), 300),
-            "upload_date": item["upload_date"] or upload_day(info, item["url"]),
+            "upload_date": _day(item, info),
             "event": None,
             "round": None,
             "outcome": "unknown",
@@ -167,7 +157,7 @@ class Fetch:
             "width": media.width,
             "height": media.height,
             "licence": _text(info.get("license"), 200),
-            "path": file.relative_to(self.root).as_posix(),
+            "path": file.relative_to(self.room.root).as_posix(),
             "bytes": file.stat().st_size,
             "sha256": file_sha256(file),
             "found_by": sorted(item["found_by"]),
@@ -179,6 +169,11 @@ class Fetch:
 
 def _suffix(media: Media) -> str:
     return _SUFFIXES.get(media.container, f".{media.container.partition(',')[0]}")
+
+
+def _day(item: Row, info: Info) -> date | None:
+    """The day of upload: as it was found, else as the video itself tells."""
+    return date.fromisoformat(item["upload_date"]) if item["upload_date"] else upload_day(info, item["url"])
 
 
 def _shown(item: Row) -> str:
@@ -198,6 +193,7 @@ def plan_fetch(
     options: FindOptions | None = None,
     *,
     manners: Manners | None = None,
+    opt_outs: Sequence[OptOut] = (),
     quiet: bool = False,
 ) -> list[Candidate]:
     """What `fetch` would take, and what it would leave and why; writes nothing (the command's `--dry-run`).
@@ -206,8 +202,9 @@ def plan_fetch(
         BadPlayerList: as `enrol`.
     """
     players = assign_ids(players, workspace)
-    with _session(manners) as session:
-        return list(_discover(players, workspace, options or FindOptions(), session, quiet=quiet))
+    with tempfile.TemporaryDirectory(prefix="mgcollect-") as notes:
+        session = Session(Path(notes), manners or Manners())
+        return list(discover(players, workspace, options or FindOptions(), session, opt_outs=opt_outs, quiet=quiet))
 
 
 def fetch(
@@ -216,96 +213,48 @@ def fetch(
     options: FindOptions | None = None,
     *,
     manners: Manners | None = None,
-    min_height: int = 240,
-    retry: Retry | None = None,
+    opt_outs: Sequence[OptOut] = (),
+    engine: str = "local",
     workers: int = 1,
+    retry: Retry | None = None,
     quiet: bool = False,
 ) -> StageReport:
     """Enrol the players, find their videos and download them; what is there already is not asked for again.
 
     Args:
         players: from `read_players`.
-        options: the window of dates, the length, and how to search.
-        manners: how patient, how polite, and how much of the disk stays free.
-        min_height: lines below which a picture is refused as too small.
+        options: what to look for, and what to leave.
+        manners: how patient, how polite, and how much of the disk may be used.
+        opt_outs: people and videos to add to the dataset's opt-out list first.
+        engine, workers: as `run_stage` has them; at any time one worker talks to a host.
         retry: do again what failed before, and nothing else.
-        workers: processes; at any time one of them talks to a host. 0 runs in this process.
 
     Returns:
         The report; every candidate that isn't left is in the ledger as ok, failed or skipped.
 
     Raises:
         BadPlayerList: a player_id belongs to somebody else; nothing was fetched.
+        BadInput: the opt-out list has wrong rows.
         Unavailable: another process fetches into this dataset, or ffmpeg is missing.
-        CannotWrite: the folder is read-only or its disk full.
+        CannotWrite: the folder is read-only, its disk full, or its quota used up.
     """
-    options = options or FindOptions()
+    options, manners = options or FindOptions(), manners or Manners()
+    note_opt_outs(workspace, opt_outs)
     players = enrol(players, workspace)
-    with _session(manners) as session:
-        candidates = list(_discover(players, workspace, options, session, quiet=quiet))
-        items = [_item(candidate) for candidate in candidates if candidate.leave in (None, _OPTED_OUT)]
-        stale = {key for player in players for key in look_up_keys(player)} - {item["video_id"] for item in items}
-        _forget(workspace, items, stale, retry)
+    room = Room(workspace.root.resolve(), manners.keep_free_bytes, manners.quota_bytes)
+    with asking(workspace, manners) as session:
+        candidates = list(discover(players, workspace, options, session, quiet=quiet))
+        items = items_to_fetch(players, candidates, workspace, look_again=retry is None)
         # A session of its own, because the one that searched remembers every list it read, and a stage is sent to workers.
-        stage = Fetch(workspace.root.resolve(), Session(session.notes, session.manners), options, min_height)
-        return run_stage(stage, items, workspace, workers=workers, retry=retry, retire=False, quiet=quiet)
-
-
-_OPTED_OUT = "its player has opted out"
-
-
-@contextmanager
-def _session(manners: Manners | None) -> Iterator[Session]:
-    with tempfile.TemporaryDirectory(prefix="mgcollect-") as notes:
-        yield Session(Path(notes), manners or Manners())
-
-
-def _discover(
-    players: Sequence[Player], workspace: Workspace, options: FindOptions, session: Session, *, quiet: bool
-) -> Iterator[Candidate]:
-    settled = {key for key, entry in workspace.ledger.entries("fetch").items() if entry.state == "ok"}
-    opted_out = {row["player_id"] for row in rows_of(workspace.read("players")) if row["opt_out"]}
-    taken: dict[str, str | None] = {}
-    for player in tqdm(players, desc="looking for videos", unit="player", disable=quiet or None):
-        if player.player_id in opted_out:
-            # Nobody is asked about this player; the addresses that the list gives are in the count, as skipped.
-            found: Iterable[Candidate] = [_opted_out(player, url) for url in player.urls]
-        else:
-            found = find_videos(player, options, session, settled)
-        for candidate in found:
-            # A video has one row, so it goes to the first player of the list who finds it.
-            first = candidate.leave is None and taken.setdefault(candidate.url, player.player_id)
-            other = first and first != player.player_id
-            yield replace(candidate, leave=f"it was found for {first} already") if other else candidate
-
-
-def _opted_out(player: Player, url: str) -> Candidate:
-    return Candidate(canonical_url(url), found_by=(f"url {url}",), player_id=player.player_id, leave=_OPTED_OUT)
-
-
-def _item(candidate: Candidate) -> Row:
-    return {
-        "video_id": candidate.video_id,
-        "url": candidate.url,
-        "player_id": candidate.player_id,
-        "title": candidate.title,
-        "upload_date": candidate.upload_date,
-        "platform": candidate.platform,
-        "platform_id": candidate.platform_id,
-        "found_by": candidate.found_by,
-        "failure": candidate.failure,
-        "opt_out": candidate.leave == _OPTED_OUT,
-    }
-
-
-def _forget(workspace: Workspace, items: Sequence[Row], stale: set[str], retry: Retry | None) -> None:
-    """Take out of the ledger what this run knows better: look-ups that failed then and not now, and what was skipped.
-
-    What was skipped is looked at again, because its date or its player's wish may have changed meanwhile.
-    """
-    entries = workspace.ledger.entries("fetch")
-    again = [key for key in stale if key in entries and entries[key].state != "ok"]
-    if retry is None:
-        keys = (item["video_id"] for item in items)
-        again += [key for key in keys if key in entries and entries[key].state == "skipped"]
-    workspace.ledger.retire("fetch", again)
+        stage = Fetch(room, Session(session.notes, manners), options)
+        return run_stage(
+            stage,
+            items,
+            workspace,
+            engine=engine,
+            workers=workers,
+            retry=retry,
+            retire=False,
+            keep_inputs=True,
+            quiet=quiet,
+        )

@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import random
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from yt_dlp.extractor import gen_extractor_classes
 from yt_dlp.networking.exceptions import HTTPError, TransportError
 from yt_dlp.utils import YoutubeDLError
 
+from collector.disk import Room
 from collector.probe import SAFE_INPUT
 from manifests.errors import CannotWrite, FetchFailed, MgcollectError, UnreadableVideo
 
@@ -69,6 +69,7 @@ _WHAT_TO_DO = {
     "unsupported": "Give the address of the video itself, or of a page that yt-dlp knows.",
 }
 _WAITABLE = {"throttled", "network"}
+_LOOK_EVERY_S = 2.0  # at the room on the disk
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Manners:
         pause_s: between two addresses of one host; this machine's own addresses need none.
         timeout_s: silence after which a connection is given up.
         keep_free_bytes: stop the run before less than this is free on the disk.
+        quota_bytes: stop the run before the dataset's folder holds more than this; None for no bound.
     """
 
     attempts: int = 4
@@ -90,6 +92,7 @@ class Manners:
     pause_s: float = 2.0
     timeout_s: float = 30.0
     keep_free_bytes: int = 1 << 30
+    quota_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,15 +101,19 @@ class Session:
 
     Attributes:
         notes: a folder of this run's own, where whose turn it is at a host, and who is left alone, is noted.
-        read: what was looked up, because one feed may serve many players.
+        read: the feeds and searches that were looked up, because one feed may serve many players.
     """
 
     notes: Path
     manners: Manners = Manners()
     read: dict[str, Info | FetchFailed] = field(default_factory=dict, repr=False, compare=False)
 
-    def look_up(self, address: str, attempts: int | None = None) -> Info:
+    def look_up(self, address: str, attempts: int | None = None, *, remember: bool = True) -> Info:
         """What yt-dlp finds at an address (or search), without downloading; a list's entries are not opened.
+
+        Args:
+            attempts: tries; those of the manners unless given.
+            remember: don't ask again when the same is looked up again.
 
         Raises:
             FetchFailed: nothing, and why.
@@ -118,21 +125,36 @@ class Session:
                 info: Info = ydl.sanitize_info(ydl.extract_info(address, download=False) or {})
             return info
 
-        if address not in self.read:
+        if (known := self.read.get(address)) is None:
             try:
-                self.read[address] = self.patiently(address, ask, attempts or self.manners.attempts)
+                known = self.patiently(address, ask, attempts or self.manners.attempts)
             except FetchFailed as failure:
-                self.read[address] = failure
-        known = self.read[address]
+                known = failure
+            if remember:
+                self.read[address] = known
         if isinstance(known, FetchFailed):
             raise known
         return known
 
-    def download(self, address: str, folder: Path, check: Callable[[Info], None]) -> tuple[Info, Path]:
+    def visit(self, address: str) -> None:
+        """Ask for the one video at an address as if to download it, and don't.
+
+        Raises:
+            FetchFailed: it can't be had, and why.
+        """
+
+        def ask() -> None:
+            with self._yt_dlp({}) as ydl:
+                _require_one_video(ydl.extract_info(address, download=False) or {}, address)
+
+        self.patiently(address, ask, self.manners.attempts)
+
+    def download(self, address: str, folder: Path, check: Callable[[Info], None], room: Room) -> tuple[Info, Path]:
         """Download the one video at an address into `folder`; what an earlier try left there is continued.
 
         Args:
             check: sees what was found before anything is downloaded, and raises to prevent it.
+            room: how much may be written; looked at again and again while the file comes.
 
         Returns:
             What was found, and the file.
@@ -140,13 +162,21 @@ class Session:
         Raises:
             FetchFailed: it can't be had, and why.
             UnreadableVideo: the site sent not a single byte.
-            CannotWrite: the disk is nearly full.
+            CannotWrite: the disk is nearly full, or the dataset's quota used up.
         """
+        looked_at = 0.0
+
+        def require_room(_: Info) -> None:
+            nonlocal looked_at
+            if time.monotonic() - looked_at >= _LOOK_EVERY_S:
+                room.require()
+                looked_at = time.monotonic()
+
         folder.mkdir(parents=True, exist_ok=True)
         options = {
             # The name is ours: nothing that the network says reaches a path but a suffix, which yt-dlp confines.
             "outtmpl": {"default": str(folder).replace("%", "%%") + "/media.%(ext)s"},
-            "progress_hooks": [lambda _: self._require_space(folder)],
+            "progress_hooks": [require_room],
         }
 
         def get() -> tuple[Info, Path]:
@@ -250,13 +280,6 @@ class Session:
                 file.truncate(0)
                 file.write("bot_check" if left_alone else str(time.time()))
                 file.flush()
-
-    def _require_space(self, folder: Path) -> None:
-        if shutil.disk_usage(folder).free < self.manners.keep_free_bytes:
-            raise CannotWrite(
-                f"{folder.parent}: less than {self.manners.keep_free_bytes / 2**30:.1f} GiB are free. Free some space and "
-                "run the same command again: it goes on where it stopped."
-            )
 
 
 class _YtDlp(YoutubeDL):  # type: ignore[misc]  # yt-dlp comes without types

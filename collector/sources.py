@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
@@ -17,8 +17,20 @@ from collector.players import Player, names_in
 from collector.session import Info, Session, clean_text, extractor_of, host_of
 from manifests.errors import FetchFailed
 from manifests.ids import video_id
+from manifests.names import holds_phrase
 
-__all__ = ["Candidate", "FindOptions", "canonical_url", "find_videos", "look_up_keys", "upload_day", "why_leave"]
+__all__ = [
+    "Candidate",
+    "FindOptions",
+    "canonical_url",
+    "find_videos",
+    "is_live",
+    "look_up_keys",
+    "title_of",
+    "too_small",
+    "upload_day",
+    "why_leave",
+]
 
 _YEARS = 7
 _MEDIA = {
@@ -51,6 +63,9 @@ class FindOptions:
         search_prefix: yt-dlp's word for a site's search, such as "ytsearch".
         search_results: how many results of a search are looked at.
         query_template: what is searched for a player who has no query of his own.
+        title_must: words or phrases that must all stand in the title, however they are written.
+        title_must_not: words or phrases of which none may stand in it.
+        min_height: lines below which a picture shows no gesture.
     """
 
     since: date | None = None
@@ -60,6 +75,9 @@ class FindOptions:
     search_prefix: str = "ytsearch"
     search_results: int = 20
     query_template: str = "{name} press conference"
+    title_must: tuple[str, ...] = ()
+    title_must_not: tuple[str, ...] = ()
+    min_height: int = 240
 
     @property
     def first_day(self) -> date:
@@ -145,9 +163,18 @@ def find_videos(
 
 
 def why_leave(
-    options: FindOptions, upload_date: date | None, duration_s: float | None, live: bool = False
+    options: FindOptions,
+    upload_date: date | None = None,
+    duration_s: float | None = None,
+    *,
+    live: bool = False,
+    titles: Sequence[str] = (),
 ) -> str | None:
-    """Why a video is outside what was asked for; None if it isn't, as far as one knows."""
+    """Why a video is outside what was asked for; None if it isn't, as far as one knows.
+
+    Args:
+        titles: all that are known of it; without one, no word is missed.
+    """
     if live:
         return "it is a live stream"
     if upload_date is not None and upload_date < options.first_day:
@@ -158,6 +185,19 @@ def why_leave(
         return f"lasts {duration_s:.0f} s, less than {options.min_duration_s:.0f}"
     if duration_s is not None and options.max_duration_s is not None and duration_s > options.max_duration_s:
         return f"lasts {duration_s:.0f} s, more than {options.max_duration_s:.0f}"
+    for phrase in options.title_must:
+        if titles and not any(holds_phrase(title, phrase) for title in titles):
+            return f"its title lacks “{phrase}”"
+    for phrase in options.title_must_not:
+        if any(holds_phrase(title, phrase) for title in titles):
+            return f"its title has “{phrase}”"
+    return None
+
+
+def too_small(options: FindOptions, width: int | None, height: int | None) -> str | None:
+    """Why a picture is too small, standing or lying; None if it isn't, or if nobody knows."""
+    if width and height and min(width, height) < options.min_height:
+        return f"{width}x{height}, smaller than {options.min_height} lines"
     return None
 
 
@@ -176,6 +216,7 @@ class _Found:
     duration_s: float | None = None
     platform: str | None = None
     platform_id: str | None = None
+    size: tuple[int | None, int | None] | None = None
     live: bool = False
     failure: tuple[str, str] | None = None
     titles: list[str] = field(default_factory=list)
@@ -188,14 +229,15 @@ class _Found:
         self.titles += other.titles
         self.given |= other.given
         self.live |= other.live
-        for name in ("title", "upload_date", "duration_s", "platform", "platform_id"):
+        for name in ("title", "upload_date", "duration_s", "platform", "platform_id", "size"):
             if getattr(self, name) is None:
                 setattr(self, name, getattr(other, name))
 
     def candidate(self, player: Player, options: FindOptions) -> Candidate:
         leave = None
         if self.failure is None:
-            leave = why_leave(options, self.upload_date, self.duration_s, self.live)
+            leave = why_leave(options, self.upload_date, self.duration_s, live=self.live, titles=self.titles)
+            leave = leave or too_small(options, *(self.size or (None, None)))
             if not self.given and not any(names_in(title, player) for title in self.titles):
                 leave = "its title does not name the player"
             if not _is_web(self.url):
@@ -234,7 +276,8 @@ class _Way:
             return
         try:
             # Fetching tries a given address again, and with more patience.
-            info = session.look_up(self.address, attempts=1 if self.given else None)
+            # Nobody but this player has a given address, so there's no need to remember it.
+            info = session.look_up(self.address, attempts=1 if self.given else None, remember=not self.given)
             yield from self._unfold(info, session, _DEEPEST)
         except FetchFailed as error:
             yield self._plain() if self.given else self._failed(error)
@@ -267,12 +310,13 @@ class _Way:
             url,
             [self.label],
             self.given,
-            title=clean_text(info.get("title") or "", 300) or None,
+            title=title_of(info),
             upload_date=upload_day(info, url),
             duration_s=info.get("duration"),
             platform=str(info.get("extractor_key") or info.get("ie_key") or extractor_of(url).ie_key()).lower(),
             platform_id=clean_text(str(info.get("id") or ""), 200) or None,
-            live=bool(info.get("is_live")) or info.get("live_status") in ("is_live", "is_upcoming"),
+            size=(info.get("width"), info.get("height")),
+            live=is_live(info),
         )
 
 
@@ -317,6 +361,16 @@ def _is_list(entry: Info) -> bool:
     """Whether an entry is itself a list, as the tabs of a channel are."""
     key = entry.get("ie_key") or extractor_of(entry["url"]).ie_key()
     return str(key) == "YoutubeTab" or extractor_of(entry["url"]).is_single_video(entry["url"]) is False
+
+
+def is_live(info: Info) -> bool:
+    """Whether it is, or will be, a live stream."""
+    return bool(info.get("is_live")) or info.get("live_status") in ("is_live", "is_upcoming")
+
+
+def title_of(info: Info) -> str | None:
+    """The title that somebody gave the video; None of a bare file, whose title yt-dlp makes of its name."""
+    return None if info.get("direct") else clean_text(info.get("title") or "", 300) or None
 
 
 def upload_day(info: Info, url: str) -> date | None:

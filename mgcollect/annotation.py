@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from manifests.workspace import open_workspace
-from mgcollect.options import Dataset, Project, Quiet, RetryOption, Workers
+from mgcollect.options import Dataset, EngineOption, Project, Quiet, RetryOption, Workers
 from mgcollect.show import show_agreement, show_consensus, show_pull, show_push, show_stage
 
 __all__ = ["add_to"]
@@ -20,7 +20,13 @@ Overlap = Annotated[
 ]
 
 
-def propose(dataset: Dataset = _DATASET, retry: RetryOption = None, workers: Workers = 1, quiet: Quiet = False) -> None:
+def propose(
+    dataset: Dataset = _DATASET,
+    engine: EngineOption = "local",
+    retry: RetryOption = None,
+    workers: Workers = 1,
+    quiet: Quiet = False,
+) -> None:
     """Propose gestures from the poses. For now by a kinematic spotter, which is a baseline and named so.
 
     Example:  mgcollect propose --workers 4
@@ -29,7 +35,7 @@ def propose(dataset: Dataset = _DATASET, retry: RetryOption = None, workers: Wor
     from collector.engine import parse_retry
 
     with open_workspace(dataset) as workspace:
-        report = run(workspace, retry=parse_retry(retry), workers=workers, quiet=quiet)
+        report = run(workspace, retry=parse_retry(retry), engine=engine, workers=workers, quiet=quiet)
     if not quiet:
         show_stage(report, "mgcollect annotate push")
     raise typer.Exit(report.exit_code)

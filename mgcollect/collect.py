@@ -1,16 +1,20 @@
-"""fetch, segment, pose: from a list of players to clips and poses."""
+"""fetch, availability, outcomes, segment, pose: from a list of players to clips and poses."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from manifests.workspace import open_workspace
-from mgcollect.options import Dataset, Quiet, RetryOption, Weights, WeightsSha256, Workers
-from mgcollect.show import show_candidates, show_stage
+from manifests.errors import BadInput
+from manifests.workspace import Workspace, open_workspace
+from mgcollect.options import Dataset, EngineOption, Quiet, RetryOption, Weights, WeightsSha256, Workers
+from mgcollect.show import show_availability, show_candidates, show_outcomes, show_stage
 
 __all__ = ["add_to"]
 
@@ -26,35 +30,152 @@ def fetch(
     ] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Not newer than this day.")] = None,
     search_prefix: Annotated[str, typer.Option(help="yt-dlp's name of the site to search.")] = "ytsearch",
+    search_results: Annotated[int, typer.Option(min=1, help="How many results of a search are looked at.")] = 20,
+    query: Annotated[
+        str, typer.Option(help="What is searched for a player without a query of his own.")
+    ] = "{name} press conference",
+    title_must: Annotated[
+        list[str] | None, typer.Option(help="Words that the title must have; may be repeated.")
+    ] = None,
+    title_must_not: Annotated[
+        list[str] | None, typer.Option(help="Words that the title must not have; may be repeated.")
+    ] = None,
+    min_duration: Annotated[float | None, typer.Option(min=0, help="Seconds that a video must last.")] = None,
+    max_duration: Annotated[float | None, typer.Option(min=0, help="Seconds that a video may last.")] = None,
+    min_height: Annotated[int, typer.Option(min=0, help="Lines that a picture must have.")] = 240,
+    keep_free_gb: Annotated[float, typer.Option(min=0, help="GiB of the disk to leave free.")] = 1.0,
+    quota_gb: Annotated[float | None, typer.Option(min=0, help="GiB that the dataset may hold.")] = None,
+    opt_out: Annotated[
+        Path | None, typer.Option("--opt-out", help="CSV file of people and videos to add to the opt-out list.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be taken and left, with reasons.")
     ] = False,
+    engine: EngineOption = "local",
     retry: RetryOption = None,
     workers: Workers = 1,
     quiet: Quiet = False,
 ) -> None:
     """Download the press conferences of the players in a list.
 
-    Example:  mgcollect fetch --player-list players.csv --since 2019-01-01
+    Example:  mgcollect fetch --player-list players.csv --since 2019-01-01 --title-must-not highlights
     """
     from collector.engine import parse_retry
     from collector.fetch import fetch as run
     from collector.fetch import plan_fetch
     from collector.players import read_players
+    from collector.session import Manners
     from collector.sources import FindOptions
+    from manifests.opt_out import read_opt_outs
 
     players = read_players(player_list)
+    if opt_out is not None and not opt_out.exists():
+        raise BadInput(f"--opt-out {opt_out}: no such file.")
+    opt_outs = read_opt_outs(opt_out) if opt_out else []
     options = FindOptions(
-        since=since.date() if since else None, until=until.date() if until else None, search_prefix=search_prefix
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        min_duration_s=min_duration,
+        max_duration_s=max_duration,
+        search_prefix=search_prefix,
+        search_results=search_results,
+        query_template=query,
+        title_must=tuple(title_must or ()),
+        title_must_not=tuple(title_must_not or ()),
+        min_height=min_height,
+    )
+    manners = Manners(
+        keep_free_bytes=round(keep_free_gb * 2**30), quota_bytes=None if quota_gb is None else round(quota_gb * 2**30)
     )
     again = parse_retry(retry)
+    if dry_run:
+        with _looking_only(dataset) as workspace:
+            show_candidates(plan_fetch(players, workspace, options, manners=manners, opt_outs=opt_outs, quiet=quiet))
+        return
     with open_workspace(dataset, create=True) as workspace:
-        if dry_run:
-            show_candidates(plan_fetch(players, workspace, options, quiet=quiet))
-            return
-        report = run(players, workspace, options, retry=again, workers=workers, quiet=quiet)
+        report = run(
+            players,
+            workspace,
+            options,
+            manners=manners,
+            opt_outs=opt_outs,
+            engine=engine,
+            workers=workers,
+            retry=again,
+            quiet=quiet,
+        )
     if not quiet:
-        show_stage(report, "mgcollect segment")
+        show_stage(report, "mgcollect segment", options=f"--player-list {player_list}")
+    raise typer.Exit(report.exit_code)
+
+
+@contextmanager
+def _looking_only(dataset: Path) -> Iterator[Workspace]:
+    """The dataset; where there is none, an empty one that leaves no trace."""
+    if dataset.exists():
+        with open_workspace(dataset, create=True) as workspace:
+            yield workspace
+    else:
+        with (
+            tempfile.TemporaryDirectory(prefix="mgcollect-") as nowhere,
+            open_workspace(nowhere, create=True) as workspace,
+        ):
+            yield workspace
+
+
+def availability(
+    dataset: Dataset = _DATASET,
+    older_than_days: Annotated[
+        float, typer.Option(min=0, help="Leave out links that were fetched or checked within so many days.")
+    ] = 0.0,
+    engine: EngineOption = "local",
+    retry: RetryOption = None,
+    workers: Workers = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Ask for the links of all videos again, without downloading, and note by date what they lead to.
+
+    Example:  mgcollect availability --older-than-days 30
+    """
+    from collector.availability import availability as run
+    from collector.engine import parse_retry
+
+    with open_workspace(dataset) as workspace:
+        report = run(
+            workspace,
+            older_than_days=older_than_days,
+            engine=engine,
+            workers=workers,
+            retry=parse_retry(retry),
+            quiet=quiet,
+        )
+    if not quiet:
+        show_availability(report)
+    raise typer.Exit(report.exit_code)
+
+
+def outcomes(
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Further tables of matches.")] = None,
+    matches: Annotated[
+        list[Path] | None,
+        typer.Option("--matches", metavar="FILE...", help="Tables of matches, such as atp_matches_2024.csv."),
+    ] = None,
+    slack_days: Annotated[
+        int, typer.Option(min=0, help="Days after an event within which its last press conference is uploaded.")
+    ] = 3,
+    dataset: Dataset = _DATASET,
+    quiet: Quiet = False,
+) -> None:
+    """Join the videos with public tables of matches: who had won, who had lost. What is in doubt is reported, not guessed.
+
+    Example:  mgcollect outcomes --matches atp_matches_2023.csv atp_matches_2024.csv
+    """
+    from collector.outcomes import outcomes as run
+
+    with open_workspace(dataset) as workspace:
+        report = run(workspace, [*(matches or ()), *(files or ())], slack_days=slack_days, quiet=quiet)
+    if not quiet:
+        show_outcomes(report)
     raise typer.Exit(report.exit_code)
 
 
@@ -66,6 +187,7 @@ def segment(
     crf: Annotated[int, typer.Option(min=0, max=51, help="x264 quality of the clips; lower is better.")] = 18,
     weights: Weights = _WEIGHTS,
     weights_sha256: WeightsSha256 = None,
+    engine: EngineOption = "local",
     retry: RetryOption = None,
     workers: Workers = 1,
     quiet: Quiet = False,
@@ -85,6 +207,7 @@ def segment(
             min_clip_s=min_clip_s,
             crf=crf,
             retry=parse_retry(retry),
+            engine=engine,
             workers=workers,
             quiet=quiet,
         )
@@ -100,6 +223,7 @@ def pose(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, …; by default the GPU where there is one.")
     ] = None,
+    engine: EngineOption = "local",
     retry: RetryOption = None,
     workers: Workers = 1,
     quiet: Quiet = False,
@@ -118,6 +242,7 @@ def pose(
             weights_sha256=weights_sha256,
             device=device,
             retry=parse_retry(retry),
+            engine=engine,
             workers=workers,
             quiet=quiet,
         )
@@ -128,5 +253,5 @@ def pose(
 
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
-    for command in (fetch, segment, pose):
+    for command in (fetch, availability, outcomes, segment, pose):
         app.command()(command)

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Dataset", "Out", "Project", "Quiet", "ReleaseDir", "RetryOption", "Weights", "WeightsSha256", "Workers"]
+__all__ = [
+    "Dataset",
+    "EngineOption",
+    "Out",
+    "Project",
+    "Quiet",
+    "ReleaseDir",
+    "RetryOption",
+    "Weights",
+    "WeightsSha256",
+    "Workers",
+]
 
 Dataset = Annotated[
     Path,
@@ -15,6 +26,24 @@ Dataset = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary; errors only.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes to run on; 0 runs in this one.")]
+
+
+def _known(engine: str) -> str:
+    # Before anything is done, not when the first stage runs.
+    if engine not in ("local", "ray"):
+        raise typer.BadParameter(f"{engine!r} is neither local nor ray.")
+    return engine
+
+
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="local|ray",
+        callback=_known,
+        help="Run on processes here, or on Ray (the cluster at RAY_ADDRESS, else one started here).",
+    ),
+]
 RetryOption = Annotated[
     str | None,
     typer.Option("--retry", metavar="failed[:kind]", help="Do again what failed (of this kind), and nothing else."),

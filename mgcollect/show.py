@@ -16,7 +16,9 @@ if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to 
     from annotate.pull import PullReport
     from annotate.push import PushReport
     from benchmarks.report import BenchmarkReport
+    from collector.availability import AvailabilityReport
     from collector.engine import StageReport
+    from collector.outcomes import OutcomesReport
     from collector.sources import Candidate
     from manifests.checks import VerifyReport
     from manifests.release_build import BuildReport
@@ -27,10 +29,12 @@ if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to 
 __all__ = [
     "console",
     "show_agreement",
+    "show_availability",
     "show_build",
     "show_candidates",
     "show_consensus",
     "show_diagnosis",
+    "show_outcomes",
     "show_pull",
     "show_push",
     "show_scores",
@@ -58,16 +62,16 @@ def show_table(title: str, columns: list[str], rows: list[list[object]], note: s
     console.print(table)
 
 
-def show_stage(report: StageReport, next_command: str = "") -> None:
-    """in = ok + failed + skipped, and the first failures."""
+def show_stage(report: StageReport, next_command: str = "", options: str = "") -> None:
+    """in = ok + failed + skipped, and the first failures; `options` are those that the command can't do without."""
     summary = [report.stage, report.total, report.ok, report.failed, report.skipped, report.done_now]
     show_table("", ["stage", "in", "ok", "failed", "skipped", "done now"], [summary])
-    _failures(report.failures, report.stage)
+    _failures(report.failures, f"{report.stage} {options}".rstrip())
     if next_command and report.ok:
         console.print(f"Next: [bold]{next_command}[/bold]")
 
 
-def _failures(failures: list[tuple[str, str, str]], stage: str) -> None:
+def _failures(failures: list[tuple[str, str, str]], command: str) -> None:
     if not failures:
         return
     for item, kind, message in failures[:_SHOWN]:
@@ -76,7 +80,7 @@ def _failures(failures: list[tuple[str, str, str]], stage: str) -> None:
         console.print(f"  … and {len(failures) - _SHOWN} more; `mgcollect status` lists them all.")
     kinds = Counter(kind for _, kind, _ in failures)
     kind = kinds.most_common(1)[0][0]
-    console.print(f"  Try them again with `mgcollect {stage} --retry failed` (or `--retry failed:{kind}`).")
+    console.print(f"  Try them again with `mgcollect {command} --retry failed` (or `--retry failed:{kind}`).")
 
 
 def show_status(status: Status) -> None:
@@ -121,6 +125,27 @@ def show_candidates(candidates: list[Candidate]) -> None:
     show_table("", ["player", "", "uploaded", "video", "why"], rows)
     taken = sum(row[1] == "take" for row in rows)
     console.print(f"{taken} of {len(rows)} would be fetched; nothing was.")
+
+
+def show_availability(report: AvailabilityReport) -> None:
+    """What the round asked, and how the links of the whole dataset stand."""
+    show_stage(report.stage)
+    states = ", ".join(f"{state} {count:,}" for state, count in sorted(report.states.items()))
+    console.print(Text(f"  All links, as last seen: {states or 'there is none'}"))
+
+
+def show_outcomes(report: OutcomesReport) -> None:
+    """How many videos are won or lost, how many stay unknown, and where each reason stands."""
+    row: list[object] = [
+        report.stage.total,
+        report.won,
+        report.lost,
+        report.ambiguous,
+        report.unmatched,
+        report.matches,
+    ]
+    show_table("", ["videos", "won", "lost", "ambiguous", "unmatched", "matches known"], [row])
+    console.print(Text(f"  Every video with its reason: {report.path}"))
 
 
 def show_diagnosis(diagnosis: Diagnosis) -> None:

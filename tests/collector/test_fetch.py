@@ -281,7 +281,7 @@ def test_what_the_video_itself_tells_may_exclude_it(site: Site, workspace: Works
 
 
 def test_too_small(site: Site, workspace: Workspace) -> None:
-    report = run(workspace, player(site, "/video/a.mp4"), min_height=480)
+    report = run(workspace, player(site, "/video/a.mp4"), options=FindOptions(since=date(2000, 1, 1), min_height=480))
     assert [kind for _, kind, _ in report.failures] == ["too_small"]
     assert films(workspace) == []
 
