@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from manifests.errors import BadInput
+from manifests.importers.pyskl import PysklClip, load_pyskl
 from manifests.poses import Poses, read_poses
 from manifests.release import INFO, open_release
 from manifests.tables import Row
 from manifests.taxonomy import LABELS
 from manifests.workspace import open_workspace
-from models.pyskl import PysklClip, read_pyskl
 from models.store import Item, PoseStore, Recording, write_store
 
 __all__ = ["prepare", "prepare_pyskl"]
@@ -32,32 +32,22 @@ def prepare_pyskl(
         in_body_frame: the positions already have their origin between the shoulders and about a shoulder width as unit.
 
     Raises:
-        FileNotFoundError, BadInput: as `read_pyskl` and `write_store`.
+        FileNotFoundError, BadInput: as `load_pyskl` and `write_store`.
     """
-    content = read_pyskl(path)
+    content = load_pyskl(path)
     parts = {name: part for part, names in content.split.items() for name in names}
-    classes = _classes_beside(Path(path), max(clip.label for clip in content.clips) + 1)
     if y_down is None:
         y_down = content.clips[0].positions.shape[-1] == 2
     recordings = (_recording(clip, parts.get(clip.name, "")) for clip in content.clips)
-    return write_store(recordings, out, skeleton_name, classes=classes, y_down=y_down, in_body_frame=in_body_frame)
+    return write_store(
+        recordings, out, skeleton_name, classes=content.classes, y_down=y_down, in_body_frame=in_body_frame
+    )
 
 
 def _recording(clip: PysklClip, part: str) -> Recording:
-    person = int(clip.confidence.sum(axis=(1, 2)).argmax())
+    person = clip.best_person
     item = Item(clip.name, 0, clip.positions.shape[1], clip.label, part)
     return Recording(clip.positions[person], clip.confidence[person], clip.person, (item,))
-
-
-def _classes_beside(path: Path, n_classes: int) -> list[str]:
-    beside = path.with_suffix(".classes.txt")
-    if not beside.exists():
-        return [f"class_{index}" for index in range(n_classes)]
-    names = beside.read_text(encoding="utf-8").split("\n")
-    names = names[:-1] if names and not names[-1] else names
-    if len(names) < n_classes:
-        raise BadInput(f"{beside} names {len(names)} classes, but {path} has labels up to {n_classes - 1}.")
-    return names
 
 
 def prepare(source: Path | str, out: Path | str, *, gestures: bool = False, protocol: str | None = None) -> PoseStore:
@@ -95,17 +85,21 @@ def _prepare_tables(
 ) -> PoseStore:
     clips = {row["clip_id"]: row for row in table("clips").to_pylist() if row["kept"]}
     spans: dict[str, list[Row]] = {}
+    classes: tuple[str, ...] = LABELS
     if gestures:
         for row in table("gestures").to_pylist():
             spans.setdefault(row["clip_id"], []).append(row)
+        found_labels = {row["label"] for rows in spans.values() for row in rows}
+        # An imported data set may have classes of its own.
+        classes = LABELS if found_labels <= set(LABELS) else tuple(sorted(found_labels))
         if not spans:
             raise BadInput("There are no agreed gestures yet. Annotate, then run `mgcollect annotate consensus`.")
     parts = _parts(table("splits"), protocol) if protocol else {}
-    found = _Found(clips, spans if gestures else None, parts, poses_of)
+    found = _Found(clips, spans if gestures else None, classes, parts, poses_of)
     first = next(iter(found), None)
     if first is None:
         raise BadInput("There is no kept clip with poses. Run `mgcollect pose` first.")
-    return write_store(found, out, found.skeleton_name, classes=LABELS, y_down=True)
+    return write_store(found, out, found.skeleton_name, classes=classes, y_down=found.y_down)
 
 
 class _Found:
@@ -115,14 +109,17 @@ class _Found:
         self,
         clips: dict[str, Row],
         spans: dict[str, list[Row]] | None,
+        classes: tuple[str, ...],
         parts: dict[str, str],
         poses_of: Callable[[str], Poses],
     ) -> None:
         self.clips = clips
         self.spans = spans
+        self.classes = classes
         self.parts = parts
         self.poses_of = poses_of
         self.skeleton_name = ""
+        self.y_down = True
 
     def __iter__(self) -> Iterator[Recording]:
         for clip_id, clip in sorted(self.clips.items()):
@@ -132,16 +129,15 @@ class _Found:
                 poses = self.poses_of(clip_id)
             except (KeyError, FileNotFoundError):
                 continue
-            self.skeleton_name = self.skeleton_name or poses.skeleton
-            if poses.skeleton != self.skeleton_name:
+            if not self.skeleton_name:
+                self.skeleton_name, self.y_down = poses.skeleton, poses.unit == "pixel"
+            if (poses.skeleton, poses.unit == "pixel") != (self.skeleton_name, self.y_down):
                 raise BadInput(
-                    f"Clip {clip_id} has {poses.skeleton} poses, the clips before it {self.skeleton_name}. "
-                    "Make all poses with one skeleton."
+                    f"Clip {clip_id} has {poses.skeleton} poses in the unit {poses.unit}, unlike the clips before it "
+                    f"({self.skeleton_name}). Make all poses with one skeleton."
                 )
-            confidence = np.where(poses.seen[:, None], poses.keypoints[..., 2], np.float32(0))
-            yield Recording(
-                poses.keypoints[..., :2], confidence, clip["player_id"], self._items(clip_id, len(confidence))
-            )
+            confidence = np.where(poses.seen[:, None], poses.confidence, np.float32(0))
+            yield Recording(poses.positions, confidence, clip["player_id"], self._items(clip_id, len(confidence)))
 
     def _items(self, clip_id: str, n_frames: int) -> tuple[Item, ...]:
         if self.spans is None:
@@ -151,7 +147,7 @@ class _Found:
                 row["gesture_id"],
                 row["start"],
                 row["end"],
-                LABELS.index(row["label"]),
+                self.classes.index(row["label"]),
                 self.parts.get(row["gesture_id"], ""),
             )
             for row in self.spans[clip_id]
