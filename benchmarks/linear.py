@@ -34,6 +34,18 @@ class Linear:
 
     pipeline: Pipeline
 
+    @property
+    def parameters(self) -> int:
+        """Weights and intercepts."""
+        last = self.pipeline[-1]
+        return int(last.coef_.size + last.intercept_.size) if hasattr(last, "coef_") else 0
+
+    def probabilities(self, features: Floats, n_classes: int) -> Floats:
+        """(n, n_classes) probabilities, of a classifier that gives any ("logistic" does); 0 for a class never seen."""
+        found = np.zeros((len(features), n_classes))
+        found[:, self.pipeline.classes_] = self.pipeline.predict_proba(features)
+        return found
+
     def scores(self, features: Floats, n_classes: int) -> Floats:
         """(n, n_classes) higher is likelier; a class that was never seen stands below all that were."""
         classes = self.pipeline.classes_

@@ -59,6 +59,7 @@ class Method:
         describe_videos: (recordings, taxonomy) to (n, d) features, for emotion.
         proposals_of: the model whose rows of the proposals table are its detections, for spotting.
         parameters: of what was fitted, how many numbers were learned.
+        source: the Python file that it was loaded from.
         digest: changes when its code does.
     """
 
@@ -69,6 +70,7 @@ class Method:
     describe_videos: Callable[[Sequence[Video], Taxonomy], Floats] | None = None
     proposals_of: str | None = None
     parameters: Callable[[Any], int] | None = None
+    source: str | None = None
     digest: str = ""
 
     @property
@@ -180,6 +182,10 @@ def _embed_kinematics(fitted: _Kinematics, samples: Samples) -> Floats:
     return np.asarray(fitted.scale.transform(kinematic_features(samples)))
 
 
+def _count_kinematics(fitted: _Kinematics) -> int:
+    return 0 if fitted.ridge is None else fitted.ridge.parameters
+
+
 def _count_gestures(videos: Sequence[Video], taxonomy: Taxonomy) -> Floats:
     """(n, classes) how often a minute each class was annotated."""
     return np.stack([np.bincount(video.labels, minlength=len(taxonomy)) / video.minutes for video in videos])
@@ -192,8 +198,20 @@ def _nothing(videos: Sequence[Video], taxonomy: Taxonomy) -> Floats:  # noqa: AR
 BUILT_IN: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("majority", fit=_fit_majority, predict=_predict_majority, describe_videos=_nothing),
-        Method("kinematics-ridge", fit=_fit_kinematics, predict=_predict_kinematics, embed=_embed_kinematics),
+        Method(
+            "majority",
+            fit=_fit_majority,
+            predict=_predict_majority,
+            describe_videos=_nothing,
+            parameters=len,
+        ),
+        Method(
+            "kinematics-ridge",
+            fit=_fit_kinematics,
+            predict=_predict_kinematics,
+            embed=_embed_kinematics,
+            parameters=_count_kinematics,
+        ),
         Method("gesture-counts", describe_videos=_count_gestures),
     )
 }
@@ -255,4 +273,4 @@ def load_method(path: Path) -> Method:
         raise BadInput(
             f"--method {path}: define fit(samples, labels, taxonomy, seed) and embed(fitted, samples) or predict(fitted, samples)."
         )
-    return Method(path.stem, **functions, digest=file_sha256(path))
+    return Method(path.stem, **functions, source=str(path.resolve()), digest=file_sha256(path))

@@ -30,11 +30,13 @@ class Tested:
         rows: (m,) which gestures.
         classes: (m,) predicted.
         top5: (m,) whether the true class is among the five likeliest; None where the method gives no scores.
+        parameters: how many numbers the method learned; None where it doesn't say.
     """
 
     rows: Ints
     classes: Ints
     top5: npt.NDArray[np.bool_] | None
+    parameters: int | None = None
 
 
 def missing_people_or_classes(corpus: Corpus, protocol: Protocol | None) -> list[str]:
@@ -84,10 +86,11 @@ def predict_fold(corpus: Corpus, method: Method, fold: Fold, known: npt.NDArray[
             corpus.labels[rows],
             take(corpus.people, rows),
         )
-        scores = probe.scores(embed(method, fitted, test), corpus.n_classes)
+        scores = probe.probabilities(embed(method, fitted, test), corpus.n_classes)
         found = Predictions(np.argmax(scores, axis=1), scores)
     top5 = None if found.scores is None else top_k_hits(corpus.labels[fold.test], found.scores, 5)
-    return Tested(fold.test, found.classes, top5)
+    learned = None if method.parameters is None else method.parameters(fitted)
+    return Tested(fold.test, found.classes, top5, learned)
 
 
 def recognition_estimates(corpus: Corpus, tested: list[Tested]) -> tuple[dict[str, Estimate], Ints]:

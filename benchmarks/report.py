@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.corpus import many
+from benchmarks.differences import Difference, Drawn, paired_differences
 from benchmarks.scores import Result, Score
 from benchmarks.tasks import TASKS
 
-__all__ = ["BenchmarkReport", "Failure", "Line", "NotScored", "summarise"]
+__all__ = ["BenchmarkReport", "Cost", "Failure", "Line", "NotScored", "summarise"]
 
 _SHOWN = 0.0005  # a smaller deviation is rounding
 
@@ -35,6 +37,24 @@ class Failure:
     method: str
     seed: int
     message: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cell took.
+
+    Attributes:
+        seconds: of the clock, on one core, beside whatever else ran.
+        megabytes: the most memory beyond what its process held before; None where the system doesn't tell.
+        parameters: how many numbers were learned; None where the method doesn't say.
+    """
+
+    task: str
+    method: str
+    seed: int
+    seconds: float
+    megabytes: float | None
+    parameters: int | None
 
 
 @dataclass(frozen=True)
@@ -109,6 +129,9 @@ class BenchmarkReport:
         not_scored: what could not be scored and why.
         failures: cells that failed.
         confusions: (task, method) to the result of the first seed that has a confusion matrix.
+        drawn: the scores with their values in every resample of people.
+        costs: of every cell, in time and memory.
+        pictures: (task, method) to what the report draws of it, of seed 0.
         run: what is needed to repeat it: tool version, code, seeds, methods, machine, time.
         computed, reused: cells computed now, and kept from earlier.
     """
@@ -125,6 +148,9 @@ class BenchmarkReport:
     not_scored: list[NotScored] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     confusions: dict[tuple[str, str], Result] = field(default_factory=dict)
+    drawn: list[Drawn] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
+    pictures: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
     computed: int = 0
     reused: int = 0
@@ -140,6 +166,11 @@ class BenchmarkReport:
     def heading(self, text: str) -> str:
         """A heading, which says so if the corpus is simulated."""
         return f"Simulated corpus: {text}" if self.simulated else text[:1].upper() + text[1:]
+
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """Every pair of methods, in the metrics that a reader looks at first."""
+        return paired_differences(self.drawn, {task: TASKS[task].SHOWN for task in self.tasks})
 
     def lines(self, task: str) -> list[Line]:
         """The task's lines."""

@@ -3,6 +3,7 @@
 out/
 ├── cells/<task>-<digest>.json     one cell each
 ├── scores.json, scores.parquet    the scores, what could not be scored and why, and what is needed to repeat them
+├── resamples.parquet              each score in every resample of people, from which differences are tested
 └── report.md, report.html         the same to read; no network needed
 """
 
@@ -12,40 +13,37 @@ import json
 import os
 import platform
 import time
-import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from benchmarks.cells import Cell, ScoreCells, compute, kept, workers_that_fit
 from benchmarks.corpus import Corpus, describe, many
+from benchmarks.differences import Drawn
 from benchmarks.methods import Method, methods_for
 from benchmarks.pages import html_page, markdown_page
 from benchmarks.pretrained import pretrained
-from benchmarks.report import BenchmarkReport, Failure, NotScored
-from benchmarks.scores import Result, scores_table
+from benchmarks.report import BenchmarkReport, Cost, Failure, NotScored
+from benchmarks.scores import Result, resamples_table, scores_table
 from benchmarks.tasks import TASKS
-from manifests.errors import BadInput, MgcollectError
+from manifests.errors import BadInput
 from manifests.ids import digest, file_sha256
 from manifests.parquet import replacing, write_text
 from manifests.provenance import tool_version
 from manifests.release import SUMS, Release, open_release
 
-__all__ = ["benchmark"]
+__all__ = ["RESAMPLES", "benchmark"]
 
 
-@dataclass(frozen=True)
-class _Cell:
-    task: str
-    method: Method
-    seed: int
-    path: Path
+RESAMPLES = "resamples.parquet"
+# These say what was found, and find nothing.
+_TOLD = frozenset({"compare.py", "differences.py", "figures.py", "pages.py", "plots.py", "published.py", "report.py"})
 
 
 def benchmark(
@@ -56,6 +54,8 @@ def benchmark(
     methods: Sequence[str | Method] | None = None,
     checkpoint: Path | str | None = None,
     seeds: int = 3,
+    engine: str = "local",
+    workers: int | None = 0,
     quiet: bool = False,
 ) -> BenchmarkReport:
     """Score methods on a release.
@@ -68,6 +68,8 @@ def benchmark(
             built in, and the proposals of every model in the release.
         checkpoint: a pre-trained MG-FM, scored beside the other methods.
         seeds: how many, from 0.
+        engine: "local" or "ray" (see `collector.engine`).
+        workers: how many processes compute cells; 0 computes here; None takes as many as cores and memory allow.
         quiet: no progress bar.
 
     Raises:
@@ -96,8 +98,19 @@ def benchmark(
     code = _code_digest()
     key = [release_digest, tool_version(), code]
     cells = _plan(corpus, found, seeds, key, report, named=methods is not None)
-    for cell in tqdm(cells, desc="benchmark", unit="cell", disable=quiet or None):
-        _add(report, cell, _kept(cell.path) or _compute(cell, corpus))
+    stage = ScoreCells(str(release.path), found, corpus)
+    done = {str(cell.path): result for cell in cells if (result := kept(cell.path))}
+    report.reused = len(done)
+    todo = [cell for cell in cells if str(cell.path) not in done]
+    if workers is None:
+        workers = min(workers_that_fit(corpus, os.cpu_count() or 1), len(todo))
+    by_name = {(cell.task, cell.method.name, cell.seed): str(cell.path) for cell in todo}
+    results = compute(todo, stage, engine=engine, workers=workers if workers > 1 or engine == "ray" else 0)
+    for result in tqdm(results, total=len(todo), desc="benchmark", unit="cell", disable=quiet or None):
+        done[by_name[result["task"], result["method"], result["seed"]]] = result
+        report.computed += 1
+    for cell in cells:
+        _add(report, cell, done[str(cell.path)])
     report.run = {
         "release": release.version,
         "release_sha256": release_digest,
@@ -110,6 +123,10 @@ def benchmark(
         "seconds": round(time.monotonic() - started, 1),
         "cells_computed": report.computed,
         "cells_kept": report.reused,
+        "workers": workers,
+        "engine": engine,
+        "platforms": sorted(set(release.table("videos", ["platform"])["platform"].to_pylist()) - {None}),
+        "gestures": len(corpus.all_gestures),
     }
     _write(report)
     return report
@@ -133,7 +150,7 @@ def _digest(release: Release) -> str:
 
 def _plan(
     corpus: Corpus, methods: list[Method], seeds: int, key: list[str], report: BenchmarkReport, *, named: bool
-) -> list[_Cell]:
+) -> list[Cell]:
     """The cells to have; what can't be had goes to `report.not_scored`."""
     cells = []
     for name in report.tasks:
@@ -154,49 +171,26 @@ def _plan(
         for method in able:
             for seed in range(seeds):
                 digest_ = digest(key, name, method.name, method.digest, seed)
-                cells.append(_Cell(name, method, seed, report.out / "cells" / f"{name}-{digest_}.json"))
+                cells.append(Cell(name, method, seed, report.out / "cells" / f"{name}-{digest_}.json"))
     return cells
 
 
-def _kept(path: Path) -> dict[str, Any] | None:
-    """A cell that an earlier run finished; None where there is none, or it failed, or its file is damaged."""
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        Result.from_json(found["result"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found | {"kept": True}
-
-
-def _compute(cell: _Cell, corpus: Corpus) -> dict[str, Any]:
-    started = time.monotonic()
-    found: dict[str, Any] = {"task": cell.task, "method": cell.method.name, "seed": cell.seed, "state": "ok"}
-    try:
-        # One thread: sums come in the same order on every machine, and small matrices gain nothing from more.
-        with threadpool_limits(1, user_api="blas"):
-            found["result"] = TASKS[cell.task].score(corpus, cell.method, cell.seed).to_json()
-    except MgcollectError as error:
-        found |= {"state": "failed", "message": str(error)}
-    except Exception as error:
-        # A method is anyone's code: whatever it raises costs its own cell, not the others.
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        message = f"{type(error).__name__}: {error} (at {Path(last.filename).name}:{last.lineno})"
-        found |= {"state": "failed", "message": message}
-    found["seconds"] = round(time.monotonic() - started, 3)
-    write_text(cell.path, json.dumps(found, indent=1) + "\n")
-    return found
-
-
-def _add(report: BenchmarkReport, cell: _Cell, found: dict[str, Any]) -> None:
-    if found.get("kept"):
-        report.reused += 1
-    else:
-        report.computed += 1
+def _add(report: BenchmarkReport, cell: Cell, found: dict[str, Any]) -> None:
     if found["state"] == "failed":
         report.failures.append(Failure(cell.task, cell.method.name, cell.seed, found["message"]))
         return
     result = Result.from_json(found["result"])
     report.scores += result.scores
+    report.drawn += [
+        Drawn(score.task, score.method, score.metric, score.fraction, score.seed, score.value, drawn)
+        for score, drawn in zip(result.scores, result.drawn, strict=True)
+        if drawn is not None
+    ]
+    report.costs.append(
+        Cost(cell.task, cell.method.name, cell.seed, found["seconds"], found["megabytes"], result.parameters)
+    )
+    if cell.seed == 0:
+        report.pictures[cell.task, cell.method.name] = result.pictures
     for reason in result.omitted:
         entry = NotScored(cell.task, None, reason)
         if entry not in report.not_scored:
@@ -210,6 +204,8 @@ def _write(report: BenchmarkReport) -> None:
         "scores": [asdict(score) for score in report.scores],
         "not_scored": [asdict(entry) for entry in report.not_scored],
         "failed": [asdict(failure) for failure in report.failures],
+        "differences": [vars(difference) for difference in report.differences],
+        "costs": [asdict(cost) for cost in report.costs],
         "protocol": report.protocol,
         "notes": report.notes,
         "run": report.run,
@@ -217,6 +213,8 @@ def _write(report: BenchmarkReport) -> None:
     write_text(report.out / "scores.json", json.dumps(contents, indent=1, ensure_ascii=False) + "\n")
     with replacing(report.out / "scores.parquet") as path:
         pq.write_table(scores_table(report.scores), path, compression="zstd")
+    with replacing(report.out / RESAMPLES) as path:
+        pq.write_table(resamples_table(report.drawn), path, compression="zstd")
     write_text(report.out / "report.md", markdown_page(report))
     write_text(report.out / "report.html", html_page(report))
 
@@ -224,7 +222,9 @@ def _write(report: BenchmarkReport) -> None:
 def _code_digest() -> str:
     """Digest of the suite's own source, so that a change of a metric is never mixed with scores from before."""
     folder = Path(__file__).parent
-    sources = sorted(path for part in ("", "metrics", "tasks") for path in (folder / part).glob("*.py"))
+    sources = sorted(
+        path for part in ("", "metrics", "tasks") for path in (folder / part).glob("*.py") if path.name not in _TOLD
+    )
     return digest({path.relative_to(folder).as_posix(): file_sha256(path) for path in sources})
 
 

@@ -28,6 +28,11 @@ def benchmark(
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Score MG-FM too, with these pre-trained weights.")
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=0, help="Processes to run on; 0 runs in this one [as cores and memory allow]."),
+    ] = None,
+    engine: Annotated[str, typer.Option("--engine", help="local, or ray (RAY_ADDRESS joins a cluster).")] = "local",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 3,
     quiet: Quiet = False,
 ) -> None:
@@ -48,11 +53,37 @@ def benchmark(
         methods=method,
         checkpoint=checkpoint,
         seeds=seeds,
+        engine=engine,
+        workers=workers,
         quiet=quiet,
     )
     if not quiet:
         show_scores(report)
     raise typer.Exit(report.exit_code)
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A run's folder.")],
+    second: Annotated[Path | None, typer.Argument(help="Another's, over the same release.")] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="published: figures of iMiGUE or SMG beside a run on that set.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Say how far two runs differ, paired by person and seed; or show published figures beside one.
+
+    Example:  mgcollect benchmark compare results results-before
+    """
+    from benchmarks.compare import compare as run
+    from benchmarks.published import beside_published
+
+    if against not in (None, "published"):
+        raise BadInput(f"--against {against}: the only word it takes is published.")
+    if (second is None) == (against is None):
+        raise BadInput("Give two runs to compare, or one and --against published.")
+    text = run(first, second).text() if second is not None else beside_published(first)
+    if not quiet:
+        typer.echo(text)
 
 
 def _release_of(dataset: Path | None, out: Path, *, quiet: bool) -> Path:
@@ -75,4 +106,5 @@ def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
     group = typer.Typer(invoke_without_command=True)
     group.callback()(benchmark)
+    group.command()(compare)
     app.add_typer(group, name="benchmark")

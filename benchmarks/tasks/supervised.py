@@ -36,7 +36,7 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     folds = [fold for fold in protocol.folds(corpus.people) if len(fold.train) and len(fold.test)]
     tested = [predict_fold(corpus, method, fold, everything, seed) for fold in folds]
     estimates, confusion = recognition_estimates(corpus, tested)
-    result = Result(confusion=confusion.tolist(), classes=list(corpus.taxonomy))
+    result = Result(confusion=confusion.tolist(), classes=list(corpus.taxonomy), parameters=tested[0].parameters)
     for metric, value in estimates.items():
         result.add(NAME, method.name, seed, metric, value)
     return result

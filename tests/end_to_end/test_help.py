@@ -40,7 +40,7 @@ def test_dataset_and_quiet_are_everywhere(name: tuple[str, ...]):
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
     assert "--quiet" in options
     of_a_release = {("release", word) for word in ("verify", "diff", "import", "export")}
-    if name not in {("demo",)} | of_a_release:
+    if name not in {("demo",), ("benchmark", "compare")} | of_a_release:
         assert "--dataset" in options
 
 
