@@ -2,9 +2,13 @@
 
 release/
 ├── README.md            what it is; loads with `datasets.load_dataset(folder, "gestures")`
+├── DATASHEET.md         how it came to be, and whom it is of
+├── CHANGES              from the version before
 ├── LICENSE              the terms that the publisher chose
 ├── SHA256SUMS           of every other file
-├── meta/info.json       version, schema versions, counts, path template, the labels of its taxonomy
+├── croissant.json       all of it in words for machines
+├── plots/               classes, gestures and people
+├── meta/info.json       version, schema versions, counts, path template, the labels of its taxonomy, its history
 └── data/<table>/00000-of-00001.parquet
 """
 

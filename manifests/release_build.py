@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from manifests.errors import BadInput, explain_write_errors
+from manifests.cards import card, datasheet
+from manifests.croissant import croissant
+from manifests.diff import changes_text, diff
+from manifests.errors import BadInput, SchemaMismatch, explain_write_errors
+from manifests.facts import facts_of
+from manifests.history import history_of
 from manifests.ids import digest, file_sha256
 from manifests.parquet import read_parquet, write_parquet, write_text
+from manifests.plots import draw_plots
 from manifests.provenance import made_by
 from manifests.release import INFO, RELEASE_FORMAT, RELEASED, SUMS, open_release
 from manifests.splits import cross_subject
@@ -69,6 +76,8 @@ class Content:
         labels: the taxonomy, in the order of class indices.
         licence: the terms to publish under; None where none was chosen.
         note: what a reader must know.
+        history: what `history_of` says of the dataset; empty for an import.
+        previous: the release before this one, for CHANGES.
     """
 
     tables: dict[str, pa.Table]
@@ -76,6 +85,8 @@ class Content:
     labels: tuple[str, ...] = LABELS
     licence: str | None = None
     note: str | None = None
+    history: Mapping[str, Any] = field(default_factory=dict)
+    previous: Path | None = None
 
 
 def build(
@@ -109,8 +120,15 @@ def build(
         )
     clips = tables["clips"]["clip_id"].to_pylist()
     pose_files = {clip: path for clip in clips if (path := workspace.table_path("poses", clip)).exists()}
-    licence = read_licence(license_file)
-    return write_release(Content(tables, pose_files, licence=licence, note=note), out, version, quiet=quiet)
+    content = Content(
+        tables,
+        pose_files,
+        licence=read_licence(license_file),
+        note=note,
+        history=history_of(workspace, seed=seed),
+        previous=_before(version, out.parent),
+    )
+    return write_release(content, out, version, quiet=quiet)
 
 
 def write_release(content: Content, out: Path, version: str, *, quiet: bool = False) -> BuildReport:
@@ -135,10 +153,12 @@ def write_release(content: Content, out: Path, version: str, *, quiet: bool = Fa
         partial.mkdir(parents=True)
         for name, data in content.tables.items():
             write_parquet(TABLES[name], data, partial / "data" / name / "00000-of-00001.parquet")
-        info["counts"]["poses"] = _write_poses(content.pose_files, partial / "data" / "poses", quiet=quiet)
+        info["counts"]["poses"], makers = _write_poses(content.pose_files, partial / "data" / "poses", quiet=quiet)
+        info["history"]["made_by"]["poses"] = makers
         write_text(partial / INFO, json.dumps(info, indent=2, sort_keys=True) + "\n")
-        write_text(partial / "README.md", _card(info))
         write_text(partial / "LICENSE", content.licence or _NO_LICENCE)
+        write_text(partial / "CHANGES", _changes(content.previous, partial, version))
+        _write_cards(content, info, partial)
         write_text(partial / SUMS, "".join(f"{sum_}  {name}\n" for name, sum_ in _sums(partial)))
         partial.rename(out)
     return BuildReport(out, version, info["counts"], built=True)
@@ -208,8 +228,13 @@ def _blank(data: pa.Table, **values: Any) -> pa.Table:
     return data
 
 
-def _write_poses(files: dict[str, Path], folder: Path, *, quiet: bool) -> int:
-    """Join the clips' pose files into shards, in the order of clip ids; one clip is in memory at a time."""
+def _write_poses(files: dict[str, Path], folder: Path, *, quiet: bool) -> tuple[int, dict[str, int]]:
+    """Join the clips' pose files into shards, in the order of clip ids; few clips are in memory at a time.
+
+    Returns:
+        How many blocks they have, and how many each estimator made.
+    """
+    makers: Counter[str] = Counter()
     sizes = {clip: pq.read_metadata(path).num_rows for clip, path in sorted(files.items())}
     shards = _shards(sizes)
     folder.mkdir(parents=True)
@@ -219,8 +244,9 @@ def _write_poses(files: dict[str, Path], folder: Path, *, quiet: bool) -> int:
             with pq.ParquetWriter(folder / name, TABLES["poses"].schema, compression="zstd") as writer:
                 for group in _groups([files[clip] for clip in clips]):
                     writer.write_table(group, row_group_size=_BLOCKS_PER_GROUP)
+                    makers.update(group["made_by"].to_pylist())
                     progress.update(len(group["clip_id"].unique()))
-    return sum(sizes.values())
+    return sum(sizes.values()), dict(sorted(makers.items()))
 
 
 def _shards(sizes: dict[str, int]) -> list[list[str]]:
@@ -260,27 +286,51 @@ def _info(version: str, content: Content) -> dict[str, Any]:
         "made_by": made_by(),
         "schema_versions": {name: TABLES[name].version for name in RELEASED},
         "taxonomy": list(content.labels),
-        "counts": {name: data.num_rows for name, data in content.tables.items()},
+        "counts": {name: content.tables[name].num_rows if name in content.tables else 0 for name in RELEASED},
+        "history": {
+            **content.history,
+            "made_by": {name: makers for name, data in content.tables.items() if (makers := _makers(data))},
+        },
         "path_template": "data/{table}/{shard:05d}-of-{shards:05d}.parquet",
         "note": content.note,
         "source": _source_digest(content),
     }
 
 
+def _changes(previous: Path | None, partial: Path, version: str) -> str:
+    if previous is None:
+        return f"{version} is the first version here.\n"
+    try:
+        return changes_text(diff(previous, partial))
+    except SchemaMismatch as error:
+        return f"Changes from {previous.name} to {version} can't be told row by row: {error}\n"
+
+
+def _before(version: str, releases: Path) -> Path | None:
+    """The newest release there that is older than `version`."""
+
+    def number(path: Path) -> tuple[int, ...]:
+        return tuple(map(int, path.name.split(".")))
+
+    there = [path for path in releases.glob("[0-9]*.[0-9]*.[0-9]*") if (path / INFO).exists()]
+    older = [path for path in there if number(path) < number(Path(version))]
+    return max(older, key=number, default=None)
+
+
+def _write_cards(content: Content, info: Mapping[str, Any], folder: Path) -> None:
+    facts = facts_of(content.tables, content.labels)
+    shards = {name: sum_ for name, sum_ in _sums(folder) if name.endswith(".parquet")}
+    described = croissant(info, facts, shards)
+    write_text(folder / "croissant.json", json.dumps(described, indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / "README.md", card(info, facts, draw_plots(facts, folder / "plots")))
+    write_text(folder / "DATASHEET.md", datasheet(info, facts))
+
+
+def _makers(data: pa.Table) -> dict[str, int]:
+    counts = Counter(data["made_by"].to_pylist()) if "made_by" in data.schema.names else {}
+    return dict(sorted(counts.items()))
+
+
 def _sums(folder: Path) -> list[tuple[str, str]]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return [(path.relative_to(folder).as_posix(), file_sha256(path)) for path in files]
-
-
-def _card(info: dict[str, Any]) -> str:
-    configs = "".join(f"- config_name: {name}\n  data_files: data/{name}/*.parquet\n" for name in RELEASED)
-    rows = "".join(f"| {name} | {TABLES[name].row} | {info['counts'][name]:,} |\n" for name in RELEASED)
-    note = f"\n**{info['note']}**\n" if info["note"] else ""
-    return (
-        f"---\nconfigs:\n{configs}---\n# Micro-gesture data set, version {info['version']}\n{note}\n"
-        "Poses and gestures of people in public video: links and time stamps, no pixels, pseudonyms for people.\n\n"
-        f"| table | a row is | rows |\n|---|---|---|\n{rows}\n"
-        "Frames are 0-based and half-open, `[start, end)`, on each clip's constant frame rate. `SHA256SUMS` holds the\n"
-        "checksum of every file; `mgcollect release verify` checks them and the references between the tables.\n"
-        f"\nBuilt with {info['made_by']}.\n"
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from manifests.tables import PRIVATE, TABLES
 from manifests.workspace import Workspace
 
-__all__ = ["StageStatus", "Status", "status"]
+__all__ = ["StageStatus", "Status", "stage_status", "status"]
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,11 @@ def status(workspace: Workspace) -> Status:
     """Read the ledger and count the tables' rows (poses are counted in clips, for they have a file each)."""
     rows = {name: workspace.read(name).num_rows for name in TABLES if name not in PRIVATE | {"poses"}}
     rows["poses"] = sum(1 for _ in workspace.table_path("poses", "x").parent.glob("*.parquet"))
-    return Status([_stage(workspace, name) for name in workspace.ledger.stages()], rows)
+    return Status([stage_status(workspace, name) for name in workspace.ledger.stages()], rows)
 
 
-def _stage(workspace: Workspace, name: str) -> StageStatus:
+def stage_status(workspace: Workspace, name: str) -> StageStatus:
+    """What the ledger says of one stage."""
     entries = workspace.ledger.entries(name).values()
     states = Counter(entry.state for entry in entries)
     failed = [entry for entry in entries if entry.state == "failed"]

@@ -1,4 +1,4 @@
-"""release: build one, verify one, take one from another format or give one in it."""
+"""release: build one, verify one, compare two, take one from another format or give one in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, Out, Quiet, ReleaseDir
 from mgcollect.show import show_build, show_verify
-from mgcollect.show_releases import show_export
+from mgcollect.show_releases import show_diff, show_export
 
 __all__ = ["add_to"]
 
@@ -49,6 +49,28 @@ def verify(release: ReleaseDir, quiet: Quiet = False) -> None:
     if not quiet or report.findings:
         show_verify(report)
     raise typer.Exit(report.exit_code)
+
+
+def diff(
+    a: Annotated[Path, typer.Argument(help="The earlier release's folder.")],
+    b: Annotated[Path, typer.Argument(help="The later release's folder.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Every change as a row: a .parquet or a .json file.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Say what changed between two releases: rows added, removed and changed, and in which columns.
+
+    Example:  mgcollect release diff dataset/releases/1.0.0 dataset/releases/1.1.0 --out changes.parquet
+    """
+    from manifests.diff import diff as run
+    from manifests.diff import write_diff
+
+    found = run(a, b)
+    if out is not None:
+        write_diff(found, out)
+    if not quiet:
+        show_diff(found)
 
 
 _FORMATS = "imigue, smg, pyskl, openpose, mmpose, coco_wholebody or elan."
@@ -108,8 +130,10 @@ def export(
 
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
-    group = typer.Typer(help="Build a release, verify it, and convert from and to other formats.", no_args_is_help=True)
-    for command in (build, verify, export):
+    group = typer.Typer(
+        help="Build a release, verify and compare, and convert from and to other formats.", no_args_is_help=True
+    )
+    for command in (build, verify, diff, export):
         group.command()(command)
     group.command("import")(import_)
     app.add_typer(group, name="release")

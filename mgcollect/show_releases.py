@@ -6,12 +6,29 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from mgcollect.show import console
+from mgcollect.show import console, show_table
 
 if TYPE_CHECKING:
+    from manifests.diff import ReleaseDiff
     from manifests.importers.convert import ExportReport
 
-__all__ = ["show_export"]
+_COLUMNS = 4
+
+__all__ = ["show_diff", "show_export"]
+
+
+def show_diff(found: ReleaseDiff) -> None:
+    """Each table in a line, and the columns that changed most."""
+    kinds = ("added", "removed", "changed")
+    rows: list[list[object]] = [
+        [
+            table.name,
+            *(table.count(kind) for kind in kinds),
+            ", ".join(f"{name} {count:,}" for name, count in table.columns.most_common(_COLUMNS)),
+        ]
+        for table in found.tables
+    ]
+    show_table(f"From {found.a} to {found.b}", ["table", *kinds, "in columns"], rows)
 
 
 def show_export(report: ExportReport) -> None:

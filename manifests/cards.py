@@ -1,0 +1,152 @@
+"""The card of a release for a hub (README.md) and its datasheet (DATASHEET.md), filled from the tables.
+
+The datasheet asks what Gebru et al., Datasheets for Datasets (CACM 2021), ask. What only a publisher can know is left for
+the publisher, in words that say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from manifests.facts import Facts
+from manifests.tables import TABLES
+
+__all__ = ["card", "datasheet"]
+
+_ASK = "*Not said yet; the publisher says it here.*"
+
+
+def card(info: Mapping[str, Any], facts: Facts, plots: list[str]) -> str:
+    """The README.md of a release.
+
+    Args:
+        info: its meta/info.json.
+        facts: its numbers.
+        plots: names of the plots in plots/, without suffix.
+    """
+    counts = info["counts"]
+    # `datasets` fails on a Parquet file without a row, so tables that are empty are no configuration.
+    configs = "".join(
+        f"- config_name: {name}\n  data_files: data/{name}/*.parquet\n" + ("  default: true\n" * (name == "gestures"))
+        for name, count in counts.items()
+        if count
+    )
+    rows = "".join(f"| {name} | {TABLES[name].row} | {count:,} |\n" for name, count in counts.items())
+    note = f"\n**{info['note']}**\n" if info["note"] else ""
+    pictures = "".join(f"\n![{name}](plots/{name}.png)\n" for name in plots)
+    return (
+        f"---\npretty_name: Micro-gestures {info['version']}\ntask_categories:\n- other\n"
+        f"tags:\n- micro-gestures\n- pose\nsize_categories:\n- {_size(facts.n_gestures)}\nconfigs:\n{configs}---\n"
+        f"# Micro-gesture data set, version {info['version']}\n{note}\n"
+        "Poses and gestures of people in public video: links and time stamps, pseudonyms for people.\n\n"
+        f"{_summary(facts)}\n"
+        f"| table | a row is | rows |\n|---|---|---|\n{rows}\n"
+        '`datasets.load_dataset(folder, "gestures")` loads a table, and so does anything that reads Parquet. Frames are\n'
+        "0-based and half-open, `[start, end)`, on each clip's constant frame rate. `SHA256SUMS` holds the checksum of every\n"
+        "file; `mgcollect release verify` checks them and what the tables say of each other. `DATASHEET.md` says how the data\n"
+        "came to be, `CHANGES` what differs from the version before, `croissant.json` describes all of it to machines.\n"
+        f"{pictures}\nBuilt with {info['made_by']}.\n"
+    )
+
+
+def datasheet(info: Mapping[str, Any], facts: Facts) -> str:
+    """The DATASHEET.md of a release."""
+    stages = "".join(
+        f"| {name} | {row['in']:,} | {row['ok']:,} | {row['failed']:,} | {row['skipped']:,} |\n"
+        for name, row in info["history"].get("stages", {}).items()
+    )
+    ledger = f"\n| stage | in | ok | failed | skipped |\n|---|---|---|---|---|\n{stages}" if stages else ""
+    makers = "".join(
+        f"- {table}: {maker} ({rows:,} rows)\n"
+        for table, some in info["history"]["made_by"].items()
+        for maker, rows in some.items()
+    )
+    splits = "".join(
+        f"| {protocol} | {part} | {items:,} | {people:,} |\n"
+        for (protocol, part), (items, people) in facts.splits.items()
+    )
+    return f"""# Datasheet, version {info["version"]}
+
+Numbers are counted from the tables of this release. {info["note"] or ""}
+
+## Motivation
+
+For research on micro-gestures: recognising and finding them, and what they go with. Why this data set was made, by whom, and
+who paid for it: {_ASK}
+
+## Composition
+
+{_summary(facts)}
+People by gender: {_list(facts.genders)}. By country: {_list(facts.countries)}. Years of birth: {_span(facts.birth_years)}.
+Videos by outcome of the match before them: {_list(facts.outcomes)}. Gestures by class: {_list(facts.gestures)}.
+
+| split | part | items | people |
+|---|---|---|---|
+{splits}
+People are told apart by pseudonyms only. Names, titles of videos and the list of who is who are not part of it. The links lead
+to public recordings, in which the people can be recognised; so this is personal data.
+
+## Collection
+
+Recordings by platform: {_list(facts.platforms)}. What the links led to when last followed ({_span(facts.checked)}):
+{_list(facts.availability)}.
+{ledger}
+Whether the people were told or agreed, and whether a board reviewed it: {_ASK}
+
+## Processing and labelling
+
+{facts.annotators:,} annotators marked {facts.annotations:,} gestures, of which {facts.n_gestures:,} were agreed \
+({facts.adjudicated:,} adjudicated). {_agreement(facts)}
+Each row says what made it:
+
+{makers}
+Configuration of the build: {_list(info["history"].get("configuration", {}))}.
+
+## Uses
+
+Inferring emotion from people's bodies is restricted by law in some places and settings (in the European Union, at work and in
+education). A gesture doesn't show what a person feels; scores on the emotion task are about outcomes of matches. What it has
+been used for, and what it should not be used for: {_ASK}
+
+## Distribution and maintenance
+
+Terms stand in LICENSE. People may ask to be left out; whoever holds a copy must then delete theirs. Whom to ask, and how
+errors are reported: {_ASK}
+"""
+
+
+def _summary(facts: Facts) -> str:
+    lengths = f", {np.median(facts.seconds):.2f} s long at the median" if len(facts.seconds) else ""
+    return (
+        f"{facts.people:,} people, {facts.videos:,} videos ({facts.video_hours:,.1f} hours), {facts.clips:,} clips "
+        f"({facts.clip_hours:,.2f} hours, {facts.frames:,} frames), {facts.n_gestures:,} gestures in {facts.classes} of "
+        f"{len(facts.gestures)} classes{lengths}. {_agreement(facts)}\n"
+    )
+
+
+def _agreement(facts: Facts) -> str:
+    if not len(facts.agreements):
+        return "How far annotators agreed is not known."
+    return f"On average {facts.agreements.mean():.0%} of the annotators of a clip support a gesture's label."
+
+
+def _list(counts: Mapping[str, object]) -> str:
+    shown = {name: f"{n:,}" if isinstance(n, int) else str(n) for name, n in counts.items()}
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items()) or "none"
+
+
+def _span(ends: tuple[object, object] | None) -> str:
+    if ends is None:
+        return "not known"
+    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+
+
+def _size(rows: int) -> str:
+    """The hub's word for a number of rows."""
+    for limit, word in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K")):
+        if rows < limit:
+            return word
+    return "100K<n<1M"
