@@ -64,6 +64,17 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list((tmp_path / "cache").glob("*.pt"))
 
 
+def test_the_cache_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MGCOLLECT_CACHE", str(tmp_path / "own"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_dir() == tmp_path / "own"
+    monkeypatch.delenv("MGCOLLECT_CACHE")
+    assert cache_dir() == tmp_path / "xdg" / "mgcollect"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_dir() == tmp_path / ".cache" / "mgcollect"
+
+
 @pytest.mark.slow
 def test_known_weights_find_people(weights: Path) -> None:
     """The demo's weights are known, and find nobody in a plain picture; in half-empty batches too."""
