@@ -12,14 +12,14 @@ from torch import nn
 
 from manifests.errors import BadInput
 from models.augment import Augment, augment
-from models.checkpoints import MODEL, Card, load_weights, save_weights
+from models.checkpoints import MODEL, RESUME, Card, load_weights, save_weights
 from models.data import Batch, Windows, draw_items, draw_windows, windows
 from models.features import features, knn_accuracy
 from models.mgfm import MGFM, SIZES, NetworkSettings
 from models.objectives import Objective, Pretraining
 from models.settings import from_mapping, to_mapping
 from models.store import PoseStore
-from models.trainer import Training, fit
+from models.trainer import Training, fit, is_first_process
 
 __all__ = ["PretrainSettings", "load_encoder", "pretrain", "two_views"]
 
@@ -56,14 +56,17 @@ def pretrain(
     stop: Callable[[int], bool] | None = None,
     quiet: bool = False,
 ) -> MGFM:
-    """Train an encoder on every item of the stores and write `out/model.safetensors`; an unfinished run there goes on.
+    """Train an encoder on every item of the stores and write `out/model.safetensors`.
+
+    An unfinished run in `out` goes on where it was; a finished one is loaded.
 
     Args:
         stores: drawn from by their frames, one store a batch, so that skeletons need not agree.
         held_out: labelled items of people who are in none of the stores, for the probe.
+        stop: called with each step's number; true ends the run there, to be gone on with.
 
     Raises:
-        BadInput: no store, a held-out person is trained on, or what `models.trainer.fit` refuses.
+        BadInput: no store, `out` holds another run, a held-out person is trained on, or what `models.trainer.fit` refuses.
     """
     settings = settings or PretrainSettings()
     if not stores or not all(len(store) for store in stores):
@@ -76,7 +79,17 @@ def pretrain(
         skeletons=tuple(sorted({store.skeleton.name for store in stores})),
         data={store.path.name: store.digest for store in stores},
     )
-    module = _seeded(settings)
+    if (Path(out) / MODEL).exists():
+        return _trained_before(Path(out), card)
+    torch.manual_seed(settings.training.seed)
+    module = Pretraining(settings.network, settings.objective)
+    halted = False
+
+    def asked_to_stop(step: int) -> bool:
+        nonlocal halted
+        halted = stop is not None and stop(step)
+        return halted
+
     line = fit(
         module,
         lambda seed: two_views(stores, settings, np.random.default_rng(seed)),
@@ -85,17 +98,21 @@ def pretrain(
         out,
         probe=_knn_probe(held_out, settings.windows.frames) if held_out is not None else None,
         probe_every=settings.probe_every,
-        stop=stop,
+        stop=asked_to_stop,
         quiet=quiet,
     )
-    final = Card(**{**vars(card), "metrics": line, "step": settings.training.steps})
-    save_weights(Path(out) / MODEL, dict(module.encoder.state_dict()), final)
+    if not halted and is_first_process():
+        final = Card(**{**vars(card), "metrics": line, "step": settings.training.steps})
+        save_weights(Path(out) / MODEL, dict(module.encoder.state_dict()), final)
+        (Path(out) / RESUME).unlink()
     return module.encoder
 
 
-def _seeded(settings: PretrainSettings) -> Pretraining:
-    torch.manual_seed(settings.training.seed)
-    return Pretraining(settings.network, settings.objective)
+def _trained_before(folder: Path, card: Card) -> MGFM:
+    encoder, found = load_encoder(folder)
+    if found.settings != card.settings or found.data != card.data:
+        raise BadInput(f"{folder} holds a checkpoint of other settings or poses. Give another --out, or remove it.")
+    return encoder
 
 
 def two_views(stores: Sequence[PoseStore], settings: PretrainSettings, rng: np.random.Generator) -> tuple[Batch, Batch]:

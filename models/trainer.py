@@ -22,7 +22,7 @@ from tqdm import tqdm
 from manifests.errors import BadInput, Unavailable
 from models.checkpoints import RESUME, Card, load_weights, save_weights
 
-__all__ = ["Training", "fit", "seed_of"]
+__all__ = ["Training", "decayed_groups", "fit", "is_first_process", "seed_of"]
 
 
 @dataclass(frozen=True)
@@ -123,27 +123,25 @@ def fit(
     begun, seen = time.monotonic(), 0
     try:
         for step in range(first, settings.steps):
-            progress = _progress(step, settings, begun)
-            if progress >= 1:
-                break
+            progress = _progress(step, settings, begun, fabric)
             for group in optimiser.param_groups:
                 group["lr"] = settings.lr * _rate(progress, settings) * group.get("scale", 1.0)
             losses = _step(fabric, trained, wrapped, batch_of, step, settings)
             getattr(module, "after_step", lambda: None)()
             seen += settings.batch_size * settings.accumulate * fabric.world_size
-            last = step + 1 == settings.steps
+            last = _progress(step + 1, settings, begun, fabric) >= 1
             if (step + 1) % settings.log_every == 0 or last:
                 line = {name: float(value) for name, value in losses.items()}
                 _check_finite(line, step, settings)
                 line |= {"lr": settings.lr * _rate(progress, settings), "rate": seen / (time.monotonic() - begun)}
-                if probe and probe_every and (step + 1) % probe_every == 0:
+                if probe and probe_every and ((step + 1) % probe_every == 0 or last):
                     line |= _probed(module, probe)
                 log.write(step + 1, line)
             log.advance(step + 1, line)
             halted = stop is not None and stop(step + 1)
             if folder and fabric.is_global_zero and (halted or last or (step + 1) % settings.save_every == 0):
                 _save(module, optimiser, folder, card, step + 1)
-            if halted:
+            if halted or last:
                 break
     except torch.OutOfMemoryError as error:
         raise BadInput(
@@ -154,6 +152,14 @@ def fit(
         log.close()
     module.eval()
     return line
+
+
+def is_first_process() -> bool:
+    """Whether this process writes the files of a run; true where there is only one."""
+    return (
+        not (torch.distributed.is_available() and torch.distributed.is_initialized())
+        or torch.distributed.get_rank() == 0
+    )
 
 
 def decayed_groups(module: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -208,11 +214,14 @@ def _on_device(batch: Any, device: torch.device) -> Any:
     return batch.to(device)
 
 
-def _progress(step: int, settings: Training, begun: float) -> float:
+def _progress(step: int, settings: Training, begun: float, fabric: Fabric) -> float:
+    """How much of the run is over, from 0 to 1."""
     by_steps = step / settings.steps
     if settings.minutes is None:
         return by_steps
-    return max(by_steps, (time.monotonic() - begun) / (60 * settings.minutes))
+    progress = min(max(by_steps, (time.monotonic() - begun) / (60 * settings.minutes)), 1.0)
+    # One clock for all: processes that disagreed on the end would wait for each other for ever.
+    return float(fabric.broadcast(progress)) if fabric.world_size > 1 else progress
 
 
 def _rate(progress: float, settings: Training) -> float:

@@ -33,6 +33,16 @@ def test_a_checkpoint_gives_the_encoder_back(store, tmp_path):
     np.testing.assert_array_equal(features(encoder, store, items), features(loaded, store, items))
 
 
+def test_a_finished_run_is_not_run_again(store, tmp_path):
+    first = pretrain([store], tmp_path, SETTINGS, quiet=True)
+    again = pretrain([store], tmp_path, SETTINGS, stop=lambda _: pytest.fail("it trains again"), quiet=True)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.csv", MODEL]
+    other = dataclasses.replace(SETTINGS, view_crop=0.5)
+    with pytest.raises(BadInput, match="checkpoint of other settings"):
+        pretrain([store], tmp_path, other, quiet=True)
+
+
 def test_killed_and_resumed_is_bitwise_never_killed(store, other_people, tmp_path):
     stores = [store, other_people]
     pretrain(stores, tmp_path / "whole", SETTINGS, quiet=True)
