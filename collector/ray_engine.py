@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from manifests.tables import Row
 __all__ = ["on_ray"]
 
 _OBJECT_STORE_BYTES = 128 << 20  # rows travel, not films
+_PATIENCE_S = 10
 
 
 class _Worker:
@@ -100,15 +102,25 @@ def _cluster(workers: int) -> Iterator[Any]:
         yield ray
         return
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    address = os.environ.get("RAY_ADDRESS")
+    where = f"the Ray cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
     try:
-        if address := os.environ.get("RAY_ADDRESS"):
+        if address:
+            _require_listener(address)
             ray.init(address=address, **quiet)
         else:
             ray.init(num_cpus=workers, include_dashboard=False, object_store_memory=_OBJECT_STORE_BYTES, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        where = f"the Ray cluster at RAY_ADDRESS={address}" if address else "Ray on this machine"
+    except (OSError, RuntimeError, ValueError) as error:
         raise Unavailable(f"{where} can't be reached or started ({error}).") from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Ray itself would try for minutes to reach a cluster that isn't there."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S):
+            pass

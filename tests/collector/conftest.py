@@ -76,3 +76,14 @@ def segmented(
         assert segment(workspace, weights=weights, quiet=True).exit_code == 0
         assert pose(workspace, weights=weights, quiet=True).exit_code == 0
         yield workspace
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[str]:
+    """Address of a Ray cluster of this machine, with two processors, that lasts for all tests."""
+    ray = pytest.importorskip("ray", reason="the extra [ray] is not installed")
+    context = ray.init(
+        num_cpus=2, include_dashboard=False, object_store_memory=128 << 20, log_to_driver=False, logging_level="ERROR"
+    )
+    yield context.address_info["address"]
+    ray.shutdown()

@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from collector.engine import Retry, parse_retry, run_stage
 from manifests.errors import BadInput, ItemFailed, ItemSkipped, Unavailable
+from manifests.ledger import Outcome
 from manifests.status import status
 from manifests.tables import PRIVATE, TABLES, Row
 from manifests.workspace import Workspace, open_workspace
@@ -79,34 +81,53 @@ def stage(tmp_path: Path) -> Scripted:
     return Scripted(tmp_path / "notes")
 
 
+@pytest.fixture(params=["local-0", "local-1", "local-3", "ray-2"])
+def engine(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """An engine with a number of workers, as `run_stage` takes them."""
+    return _engine(request)
+
+
+def _engine(request: pytest.FixtureRequest) -> dict[str, Any]:
+    name, _, workers = request.param.partition("-")
+    if name == "ray":
+        request.getfixturevalue("ray_cluster")
+    return {"engine": name, "workers": int(workers)}
+
+
+@pytest.fixture(params=["local-1", "local-2", "ray-2"])
+def processes(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """An engine whose workers are processes of their own, which may die."""
+    return _engine(request)
+
+
 def _done(stage: Scripted) -> list[str]:
     return sorted(stage.notes.read_text().split()) if stage.notes.exists() else []
 
 
-@pytest.mark.parametrize("workers", [0, 1, 3])
-def test_in_is_ok_plus_failed_plus_skipped(workspace: Workspace, stage: Scripted, workers: int):
-    report = run_stage(stage, _items(None, "fail", None, "skip", "bug"), workspace, workers=workers, quiet=True)
+def test_in_is_ok_plus_failed_plus_skipped(workspace: Workspace, stage: Scripted, engine: dict[str, Any]):
+    report = run_stage(stage, _items(None, "fail", None, "skip", "bug"), workspace, **engine, quiet=True)
     assert (report.total, report.ok, report.failed, report.skipped, report.exit_code) == (5, 2, 2, 1, 1)
     assert report.failures[0] == ("i1", "gone", "the link is dead")
     assert report.failures[1][:2] == ("i4", "internal")
     assert workspace.read("proposals")["proposal_id"].to_pylist() == ["i0", "i2"]
 
 
-def test_every_number_of_workers_gives_the_same_rows(tmp_path: Path):
+def test_every_engine_and_number_of_workers_gives_the_same_rows(tmp_path: Path, engine: dict[str, Any]):
     tables = []
-    for workers in (0, 1, 2):
-        with open_workspace(tmp_path / f"d{workers}", create=True) as workspace:
-            run_stage(Scripted(tmp_path / "notes"), _items(*[None] * 7), workspace, workers=workers, quiet=True)
+    for n, run in enumerate(({"workers": 0}, engine)):
+        with open_workspace(tmp_path / f"d{n}", create=True) as workspace:
+            run_stage(Scripted(tmp_path / "notes"), _items(*[None] * 7), workspace, **run, quiet=True)
             tables.append(workspace.table_path("proposals").read_bytes())
-    assert tables[0] == tables[1] == tables[2]
+    assert tables[0] == tables[1]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_worker_that_dies_costs_its_item_not_the_run(workspace: Workspace, stage: Scripted, workers: int):
-    report = run_stage(stage, _items(None, "segfault", "segfault once", None), workspace, workers=workers, quiet=True)
+def test_a_worker_that_dies_costs_its_item_not_the_run(
+    workspace: Workspace, stage: Scripted, processes: dict[str, Any]
+):
+    report = run_stage(stage, _items(None, "segfault", "segfault once", None), workspace, **processes, quiet=True)
     assert (report.ok, report.failed) == (3, 1)
     assert report.failures[0][:2] == ("i1", "crash")
-    assert "SIGSEGV" in report.failures[0][2]
+    assert processes["engine"] == "ray" or "SIGSEGV" in report.failures[0][2]
     assert _done(stage) == ["i0", "i1", "i1", "i2", "i2", "i3"]
 
 
@@ -143,13 +164,12 @@ def test_what_is_no_longer_among_the_items_leaves_with_its_rows(workspace: Works
     assert workspace.read("proposals").num_rows == 1
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_missing_tool_ends_the_run_and_fails_no_item(workspace: Workspace, tmp_path: Path, workers: int):
+def test_a_missing_tool_ends_the_run_and_fails_no_item(workspace: Workspace, tmp_path: Path, engine: dict[str, Any]):
     stage = Scripted(tmp_path / "notes", missing_tool=True)
     with pytest.raises(Unavailable, match="ffmpeg isn't there"):
-        run_stage(stage, _items(None, None), workspace, workers=workers, quiet=True)
+        run_stage(stage, _items(None, None), workspace, **engine, quiet=True)
     assert {entry.state for entry in workspace.ledger.entries("scripted").values()} <= {"pending"}
-    assert run_stage(Scripted(tmp_path / "notes"), _items(None, None), workspace, workers=workers, quiet=True).ok == 2
+    assert run_stage(Scripted(tmp_path / "notes"), _items(None, None), workspace, **engine, quiet=True).ok == 2
 
 
 _DRIVER = """
@@ -164,6 +184,12 @@ if __name__ == "__main__":
 """
 
 
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_kill_9_loses_at_most_the_item_in_hand(tmp_path: Path, workers: int):
     notes, dataset, script = tmp_path / "notes", tmp_path / "dataset", tmp_path / "driver.py"
@@ -171,9 +197,7 @@ def test_kill_9_loses_at_most_the_item_in_hand(tmp_path: Path, workers: int):
     command = [sys.executable, script, dataset, notes, str(workers)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(command, env=environment) as driver:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and "i2" not in (notes.read_text() if notes.exists() else ""):
-            time.sleep(0.05)
+        _wait_for(lambda: notes.exists() and "i2" in notes.read_text())
         driver.kill()
     with open_workspace(dataset) as workspace:
         assert workspace.read("proposals")["proposal_id"].to_pylist() == ["i0", "i1"]
@@ -192,6 +216,51 @@ def test_a_row_that_fits_no_table_is_a_failure_of_its_item(workspace: Workspace,
     report = run_stage(Wrong(tmp_path / "notes"), _items(None), workspace, workers=0, quiet=True)
     assert report.failures[0][:2] == ("i0", "internal")
     assert "columns missing" in report.failures[0][2]
+
+
+def test_a_worker_outlives_its_driver_by_nothing(tmp_path: Path):
+    """Else the next run would meet a worker that still writes the same files."""
+    notes, script = tmp_path / "notes", tmp_path / "driver.py"
+    script.write_text(_DRIVER)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen([sys.executable, script, tmp_path / "dataset", notes, "2"], env=environment) as driver:
+        _wait_for(lambda: notes.exists() and "i2" in notes.read_text())
+        workers = psutil.Process(driver.pid).children(recursive=True)
+        driver.kill()
+    assert len(workers) >= 2
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
+
+
+def test_what_opted_out_is_skipped_by_whatever_id_an_item_has(workspace: Workspace, stage: Scripted):
+    workspace.ledger.plan("segment", {"v1": ""})
+    clips = [samples.clip("c1", "v1", "P0001"), samples.clip("c2", "v2", "P0002")]
+    workspace.ledger.record("segment", Outcome("v1", "ok", rows={"clips": clips}))
+    items = [
+        {"id": "a", "player_id": "P0001"},
+        {"id": "b", "video_id": "v9"},
+        {"id": "c", "clip_id": "c1"},
+        {"id": "d"},
+    ]
+    assert run_stage(stage, items, workspace, workers=0, quiet=True).ok == 4
+    (workspace.root / "opt_out.csv").write_text("player_id,video_id\nP0001,\n,v9\n")
+    report = run_stage(stage, items, workspace, workers=0, quiet=True)
+    assert (report.ok, report.skipped, report.done_now) == (1, 3, 0)
+    report = run_stage(Scripted(stage.notes, setting=2), items, workspace, workers=0, quiet=True)
+    assert (report.ok, report.skipped, report.done_now) == (1, 3, 4)
+    assert workspace.read("proposals")["proposal_id"].to_pylist() == ["d"]
+
+
+def test_kept_inputs_are_there_for_later_runs(workspace: Workspace, stage: Scripted):
+    items = _items("fail", None)
+    run_stage(stage, items, workspace, workers=0, keep_inputs=True, quiet=True)
+    assert workspace.ledger.inputs("scripted") == {"i0": items[0], "i1": items[1]}
+    run_stage(stage, items[:1], workspace, workers=0, keep_inputs=True, quiet=True)
+    assert workspace.ledger.inputs("scripted") == {"i0": items[0]}
+
+
+def test_an_engine_that_is_not_there(workspace: Workspace, stage: Scripted):
+    with pytest.raises(BadInput, match="Choose local or ray"):
+        run_stage(stage, _items(None), workspace, engine="dask", quiet=True)
 
 
 @pytest.mark.parametrize(("text", "expected"), [(None, None), ("failed", Retry()), ("failed:gone", Retry("gone"))])
