@@ -21,12 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from manifests.errors import BadInput, SchemaMismatch
 from manifests.parquet import read_parquet
-from manifests.poses import Poses, poses_from
+from manifests.pose_index import PoseIndex
+from manifests.poses import Poses
 from manifests.tables import TABLES, empty
 from manifests.taxonomy import LABELS
 
@@ -87,21 +86,23 @@ class Release:
 
         Raises:
             KeyError: the release holds no poses of that clip.
+            BadInput: a damaged file.
         """
-        file, groups = self._poses_index[clip_id]
-        table = file.read_row_groups(groups)
-        return poses_from(table.filter(pc.equal(table["clip_id"], clip_id)))
+        return self._poses.read(clip_id)
+
+    def window(self, clip_id: str, start: int, end: int) -> Poses:
+        """Frames `[start, end)` of a clip's poses; only the blocks around them are read.
+
+        Raises:
+            KeyError: the release holds no poses of that clip.
+            ValueError: the window is empty, or reaches outside the clip.
+            BadInput: a damaged file.
+        """
+        return self._poses.read(clip_id, start, end)
 
     @cached_property
-    def _poses_index(self) -> dict[str, tuple[pq.ParquetFile, list[int]]]:
-        # A clip's blocks lie together and never in two shards, so a file and its row groups say where a clip is.
-        index: dict[str, tuple[pq.ParquetFile, list[int]]] = {}
-        for shard in self.shards("poses"):
-            file = pq.ParquetFile(shard)
-            for group in range(file.num_row_groups):
-                for clip in file.read_row_group(group, columns=["clip_id"])["clip_id"].unique().to_pylist():
-                    index.setdefault(clip, (file, []))[1].append(group)
-        return index
+    def _poses(self) -> PoseIndex:
+        return PoseIndex(self.shards("poses"))
 
 
 def open_release(path: Path | str) -> Release:

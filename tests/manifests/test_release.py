@@ -11,13 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from manifests.checks import verify
 from manifests.errors import BadInput, SchemaMismatch
 from manifests.ids import file_sha256
 from manifests.poses import Poses, write_poses
 from manifests.release import RELEASED, open_release
-from manifests.release_build import build
+from manifests.release_build import Content, build, write_release
 from manifests.tables import TABLES, from_rows
 from manifests.taxonomy import LABELS
 from manifests.workspace import open_workspace
@@ -233,3 +235,43 @@ def test_what_is_no_release_and_what_is_of_another_format(tmp_path: Path, releas
 
 def test_the_digest_is_of_the_checksums(release: Path):
     assert open_release(release).digest == hashlib.sha256((release / "SHA256SUMS").read_bytes()).hexdigest()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(i=st.integers(1, 2), start=st.integers(0, 99), length=st.integers(1, 100))
+def test_any_window_is_what_the_whole_clip_has_there(built: Path, i: int, start: int, length: int):
+    opened = open_release(built / "releases" / "1.0.0")
+    whole, end = opened.poses(f"c{i}"), start + length
+    if end > 100:
+        with pytest.raises(ValueError, match="has no frame 100"):
+            opened.window(f"c{i}", start, end)
+        return
+    window = opened.window(f"c{i}", start, end)
+    np.testing.assert_array_equal(window.keypoints, whole.keypoints[start:end])
+    np.testing.assert_array_equal(window.boxes, whole.boxes[start:end])
+    assert (window.first_frame, window.skeleton, window.made_by) == (start, "coco17", "test")
+
+
+@pytest.mark.parametrize("joints", [17, 133])
+def test_windows_across_row_groups_and_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, joints: int):
+    monkeypatch.setattr("manifests.release_build._BLOCKS_PER_SHARD", 100)
+    lengths = {"a": 64 * 90, "b": 10, "c": 64 * 70 + 1, "d": 64 * 8}
+    folder, files = tmp_path / "r", {}
+    for clip, n in lengths.items():
+        points = np.zeros((n, joints, 3), np.float32)
+        points[..., 0] = np.arange(n)[:, None] / 16  # a frame's number stands in its keypoints
+        files[clip] = tmp_path / f"{clip}.parquet"
+        write_poses(Poses(clip, "any", points, np.zeros((n, 4), np.float32)), files[clip])
+    tables = {name: from_rows(TABLES[name], []) for name in RELEASED if name != "poses"}
+    tables["clips"] = from_rows(TABLES["clips"], [samples.clip(clip, n_frames=n) for clip, n in lengths.items()])
+    write_release(Content(tables, files), folder, "1.0.0", quiet=True)
+    opened = open_release(folder)
+    assert len(opened.shards("poses")) == 2
+    for clip, n in lengths.items():
+        for start, end in ((0, n), (0, 1), (n - 1, n), (n // 2, n // 2 + 5), (max(0, n // 2 - 100), n)):
+            found = opened.window(clip, start, end).keypoints[:, 0, 0] * 16
+            np.testing.assert_array_equal(found, np.arange(start, end))
+    with pytest.raises(KeyError):
+        opened.window("bb", 0, 1)
+    with pytest.raises(ValueError, match="has no frame 64"):
+        opened.window("b", 64, 65)
