@@ -4,7 +4,7 @@ import torch
 
 from manifests.errors import BadInput
 from models.data import Batch, whole_items, windows
-from models.mgfm import MGFM, SIZES, NetworkSettings, channels, network, pool, tokenise
+from models.mgfm import MGFM, SIZES, NetworkSettings, _attend, channels, network, pool, tokenise
 from models.skeletons import skeleton
 
 SMALL = NetworkSettings(width=32, depth=2, heads=2)
@@ -145,3 +145,15 @@ def test_a_real_batch(encoder, store):
     items = np.arange(len(store))
     batch = windows(store, items, *whole_items(store, items), 64)
     assert pool(*encoder.encode(batch)).shape == (len(store), 32)
+
+
+def test_attention_written_out_is_the_fused_one():
+    """On a CPU in bfloat16, training takes another path; it must be the same function, with and without a mask."""
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 2, 12, 8, dtype=torch.bfloat16) for _ in range(3))
+    mask = torch.rand(2, 1, 1, 12) > 0.3
+    for present in (None, mask):
+        fused = _attend(q, k, v, present)
+        written_out = _attend(q.clone().requires_grad_(), k, v, present)
+        assert written_out.requires_grad
+        torch.testing.assert_close(written_out.float(), fused.float(), atol=0.02, rtol=0.02)
