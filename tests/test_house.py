@@ -30,7 +30,7 @@ def _imports(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_room_imports_only_from_rooms_below(path: Path):
     floor = FLOORS.index(path.relative_to(ROOT).parts[0])
-    above = [name for name in _imports(path) if name.split(".")[0] in FLOORS[floor + 1 :] + ["tests"]]
+    above = [name for name in _imports(path) if name.split(".")[0] in (*FLOORS[floor + 1 :], "tests")]
     assert not above
 
 
