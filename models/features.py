@@ -12,7 +12,7 @@ from models.data import whole_items, windows
 from models.mgfm import MGFM, pool
 from models.store import PoseStore
 
-__all__ = ["features", "knn_accuracy", "linear_probe"]
+__all__ = ["features", "knn_accuracy", "knn_hits", "linear_probe"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -65,11 +65,16 @@ def _each_joint(cell: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
 
 def knn_accuracy(gallery: Floats, gallery_labels: Ints, queries: Floats, labels: Ints, k: int = 1) -> float:
     """Share of queries whose class is that of most of their `k` nearest by cosine; ties go to the nearer."""
+    return float(knn_hits(gallery, gallery_labels, queries, labels, k).mean())
+
+
+def knn_hits(gallery: Floats, gallery_labels: Ints, queries: Floats, labels: Ints, k: int = 1) -> npt.NDArray[np.bool_]:
+    """(queries,) whether each is given its class, as `knn_accuracy` counts."""
     likeness = _unit(queries) @ _unit(gallery).T
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :k]
     votes = gallery_labels[nearest]
     winners = [max(dict.fromkeys(row), key=list(row).count) for row in votes.tolist()]
-    return float(np.mean(np.array(winners) == labels))
+    return np.asarray(np.array(winners) == labels)
 
 
 def _unit(x: Floats) -> Floats:

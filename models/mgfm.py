@@ -184,7 +184,8 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         likeness = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
         if mask is not None:
             likeness = likeness.masked_fill(~mask, -torch.inf)
-        return likeness.softmax(-1).to(v.dtype) @ v
+        attended: Tensor = likeness.softmax(-1).to(v.dtype) @ v
+        return attended
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
 
