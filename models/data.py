@@ -14,14 +14,12 @@ import numpy.typing as npt
 import torch
 
 from models.normalise import normalise
-from models.store import PoseStore
+from models.store import SEEN, PoseStore
 
 __all__ = ["Batch", "Windows", "draw_items", "draw_windows", "whole_items", "windows"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-_SEEN = 0.05  # confidence above which a joint counts as seen
 
 
 @dataclass  # not frozen: Fabric converts its tensors in a copy of it
@@ -117,23 +115,28 @@ def windows(store: PoseStore, items: Ints, start: Floats, length: Floats, frames
     at = start[:, None] + np.linspace(0.0, 1.0, frames)[None] * np.maximum(length - 1, 0)[:, None]
     at = np.clip(at, first[:, None], last[:, None])
     low = np.floor(at).astype(np.int64)
-    share = (at - low).astype(np.float32)[..., None]
-    before = store.poses[low]
-    positions, confidence = before[..., :-1], before[..., -1]
-    valid = np.ones(confidence.shape, dtype=np.bool_) if store.gapless else confidence > _SEEN
+    share = (at - low).astype(np.float32)[..., None, None]
+    poses = np.asarray(store.poses)
+    found = poses.take(low, axis=0)
+    valid = np.ones(found.shape[:-1], dtype=np.bool_) if store.gapless else found[..., -1] > SEEN
     if share.any():
-        after = store.poses[np.minimum(low + 1, last[:, None])]
+        after = poses.take(np.minimum(low + 1, last[:, None]), axis=0)
         weight: Floats = share
         if not store.gapless:
-            seen_after = after[..., -1] > _SEEN
-            weight = np.where(valid & seen_after, share, seen_after).astype(np.float32)
-            # A frame that falls exactly on a sample needs no neighbour's help.
-            weight = np.where(share > 0, weight, np.float32(0))
-            valid = np.where(share > 0, valid | seen_after, valid)
-        positions = positions + weight[..., None] * (after[..., :-1] - positions)
+            seen_after = (after[..., -1:] > SEEN) & (
+                share > 0
+            )  # a frame that falls on a sample needs no neighbour's help
+            weight = np.where(valid[..., None] & seen_after, share, seen_after).astype(np.float32)
+            valid |= seen_after[..., 0]
+        after -= found
+        after *= weight
+        found += after
+    positions = found[..., :-1]
     if not store.in_body_frame:
         positions = normalise(positions, valid, store.skeleton)
-    return _batch(positions * valid[..., None], valid, store, items)
+    elif not store.gapless:
+        positions = positions * valid[..., None]
+    return _batch(positions, valid, store, items)
 
 
 def _batch(positions: Floats, valid: npt.NDArray[np.bool_], store: PoseStore, items: Ints) -> Batch:

@@ -50,8 +50,11 @@ def body_frame(positions: Floats, valid: Bools, skeleton: Skeleton) -> tuple[Flo
 def normalise(positions: Floats, valid: Bools, skeleton: Skeleton) -> Floats:
     """Positions in the body frame, in shoulder widths; 0 where a joint wasn't seen. Shapes as `body_frame`."""
     origin, unit = body_frame(positions, valid, skeleton)
-    moved = (positions - origin[:, None, None]) / unit[:, None, None, None]
-    return np.where(valid[..., None], moved, np.float32(0)).astype(np.float32)
+    moved: Floats = positions - origin[:, None, None]
+    moved *= 1 / unit[:, None, None, None]
+    if not valid.all():
+        moved *= valid[..., None]
+    return moved
 
 
 def _nanmedian(values: Floats) -> Floats:

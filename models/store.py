@@ -27,9 +27,10 @@ from manifests.parquet import replacing, write_text
 from manifests.provenance import made_by
 from models.skeletons import Skeleton, skeleton
 
-__all__ = ["STORE_FORMAT", "Item", "PoseStore", "Recording", "open_store", "write_store"]
+__all__ = ["SEEN", "STORE_FORMAT", "Item", "PoseStore", "Recording", "open_store", "write_store"]
 
 STORE_FORMAT = 1
+SEEN = 0.05  # confidence above which a joint counts as seen
 _MARKER = "store.json"
 _ITEMS = "items.parquet"
 _POSES = "poses.f32"
@@ -179,7 +180,7 @@ def write_store(
             with explain_write_errors(temporary):
                 file.write(data := block.tobytes())
             checksum.update(data)
-            gapless &= bool((block[..., -1] > 0).all())
+            gapless &= bool((block[..., -1] > SEEN).all())
             _add_items(columns, recording, frames)
             frames += len(block)
     if not columns.name:
