@@ -11,6 +11,7 @@ import pandas as pd
 
 from manifests.errors import BadInput
 from manifests.ids import file_sha256
+from manifests.leaks import absent_classes, label_leaks, one_outcome, same_footage
 from manifests.release import RELEASED, SUMS, Release, open_release
 
 __all__ = ["CHECKS", "Finding", "VerifyReport", "verify"]
@@ -41,11 +42,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """All findings, and the names of the checks that were made."""
+    """What was found.
+
+    Attributes:
+        path: the release's folder.
+        checks: names of the checks that were made.
+        findings: errors.
+        warnings: what a reader should know, and small releases can't help.
+    """
 
     path: Path
     checks: tuple[str, ...]
     findings: tuple[Finding, ...] = field(default=())
+    warnings: tuple[Finding, ...] = field(default=())
 
     @property
     def exit_code(self) -> int:
@@ -67,7 +76,9 @@ def verify(path: Path | str) -> VerifyReport:
         except (BadInput, ValueError, KeyError) as error:
             # A damaged file stops this check only; the others may find more.
             findings.append(Finding(name, f"can't be checked: {error}"))
-    return VerifyReport(release.path, tuple(CHECKS), tuple(findings))
+    warnings = [finding for finding in findings if finding.check in _ONLY_WARN and finding.rows]
+    errors = [finding for finding in findings if finding not in warnings]
+    return VerifyReport(release.path, tuple(CHECKS), tuple(errors), tuple(warnings))
 
 
 _Found = Iterator[tuple[str, tuple[str, ...]]]
@@ -169,4 +180,9 @@ CHECKS: dict[str, Callable[[Release], _Found]] = {
     "ranges": _ranges,
     "frame counts": _frame_counts,
     "people apart": _people_apart,
+    "footage apart": same_footage,
+    "outcomes": one_outcome,
+    "classes": absent_classes,
+    "label leaks": label_leaks,
 }
+_ONLY_WARN = {"classes"}

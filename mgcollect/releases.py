@@ -10,7 +10,7 @@ import typer
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, Out, Quiet, ReleaseDir
 from mgcollect.show import show_build, show_verify
-from mgcollect.show_releases import show_diff, show_export
+from mgcollect.show_releases import show_diff, show_export, show_warnings
 
 __all__ = ["add_to"]
 
@@ -39,7 +39,7 @@ def build(
 
 
 def verify(release: ReleaseDir, quiet: Quiet = False) -> None:
-    """Check a release: checksums, schemas, references, ranges, frame counts, people apart.
+    """Check a release: checksums, schemas, references, ranges, frames; people, footage and outcomes of its parts; leaks.
 
     Example:  mgcollect release verify dataset/releases/1.0.0
     """
@@ -48,6 +48,8 @@ def verify(release: ReleaseDir, quiet: Quiet = False) -> None:
     report = run(release)
     if not quiet or report.findings:
         show_verify(report)
+    if not quiet:
+        show_warnings(report)
     raise typer.Exit(report.exit_code)
 
 

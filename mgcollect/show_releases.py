@@ -9,12 +9,13 @@ from rich.text import Text
 from mgcollect.show import console, show_table
 
 if TYPE_CHECKING:
+    from manifests.checks import VerifyReport
     from manifests.diff import ReleaseDiff
     from manifests.importers.convert import ExportReport
 
 _COLUMNS = 4
 
-__all__ = ["show_diff", "show_export"]
+__all__ = ["show_diff", "show_export", "show_warnings"]
 
 
 def show_diff(found: ReleaseDiff) -> None:
@@ -36,3 +37,9 @@ def show_export(report: ExportReport) -> None:
     for note in report.notes:
         console.print(Text(f"  {note}"))
     console.print(Text(f"{report.recordings} clips written as {report.format}: {report.path}"))
+
+
+def show_warnings(report: VerifyReport) -> None:
+    """What is no error, but good to know before a score is believed."""
+    for finding in report.warnings:
+        console.print(Text(f"  warning: {finding}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from typing import Any
 
 Row = dict[str, Any]
@@ -33,7 +34,7 @@ def video(video_id: str = "v1", player_id: str = "P0001", **changes: Any) -> Row
         "licence": None,
         "path": f"videos/{video_id}.mp4",
         "bytes": 1000,
-        "sha256": "0" * 64,
+        "sha256": sha256(video_id.encode()).hexdigest(),
         "found_by": ["ytsearch: Ana Ruiz press conference"],
         "checked_at": datetime(2026, 1, 1, tzinfo=UTC),
         "availability": "available",
@@ -59,7 +60,7 @@ def clip(clip_id: str = "c1", video_id: str = "v1", player_id: str = "P0001", **
         "width": 640,
         "height": 360,
         "path": f"clips/{video_id}/{clip_id}.mp4",
-        "sha256": "1" * 64,
+        "sha256": sha256(clip_id.encode()).hexdigest(),
         "player_box": [100.0, 50.0, 300.0, 350.0],
         "player_confidence": 0.9,
         "player_share": 1.0,

@@ -154,6 +154,7 @@ def test_smg_becomes_a_release_of_its_17_classes(tmp_path: Path):
             f"Sample{n:04d}",
             "kinect25",
             25,
+            seed=n,
             person=f"P{n:04d}",
             gestures=(Span(1, 9, "smg_moving_legs"),),
             width=0,
@@ -173,8 +174,16 @@ def test_smg_becomes_a_release_of_its_17_classes(tmp_path: Path):
 
 def test_people_that_nobody_knows_are_one_and_no_split_is_drawn(tmp_path: Path):
     clips = [
-        recording(f"c{i}", "coco17", 17, person="", clip_id=f"c{i}", gestures=(Span(0, 9, "x", gesture_id=f"g{i}"),))
-        for i in "ab"
+        recording(
+            f"c{i}",
+            "coco17",
+            17,
+            seed=seed,
+            person="",
+            clip_id=f"c{i}",
+            gestures=(Span(0, 9, "x", gesture_id=f"g{i}"),),
+        )
+        for seed, i in enumerate("ab")
     ]
     write_pyskl(Outgoing(clips, ("x",), {"given": {"ga": "train", "gb": "test"}}), tmp_path / "x.pkl")
     out = import_release("pyskl", tmp_path / "x.pkl", tmp_path / "release", quiet=True).path
