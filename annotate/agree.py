@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from annotate.crowd_design import read_design
 from annotate.intervals import Interval, Statistic, Sums, f1, interval, ratio
 from annotate.matching import match
 from annotate.opinions import Opinion, Segment, opinions_by_clip
@@ -28,6 +30,7 @@ __all__ = [
     "BoundaryDeviation",
     "ClassAgreement",
     "Confusion",
+    "PreLabels",
     "agree",
     "agreement",
     "krippendorff_alpha",
@@ -70,6 +73,15 @@ class BoundaryDeviation:
 
 
 @dataclass(frozen=True)
+class PreLabels:
+    """Agreement in one part of the clips: how many are shared, and F1 of segments with the same label with its interval."""
+
+    clips: int
+    f1_labelled: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
 class Agreement:
     """Agreement between annotators. None stands where a figure is undefined: nothing was matched, or nothing varied.
 
@@ -92,6 +104,8 @@ class Agreement:
         per_class: by label, for the labels that were used.
         confusion: pairs of classes given to one gesture, the most frequent first.
         intervals: 95 % of the figures of these names, by bootstrap over clips; None where there are too few.
+        with_proposals, without_proposals: of the clips shown with or without proposals; None where the design has no clips
+            without. Where annotators agree only if a proposal leads them, the two differ.
     """
 
     tiou: float
@@ -113,6 +127,8 @@ class Agreement:
     per_class: dict[str, ClassAgreement]
     confusion: tuple[Confusion, ...] = ()
     intervals: dict[str, Interval | None] = field(default_factory=dict)
+    with_proposals: PreLabels | None = None
+    without_proposals: PreLabels | None = None
 
 
 def agree(workspace: Workspace, tiou: float = 0.5) -> Agreement:
@@ -127,6 +143,15 @@ def agree(workspace: Workspace, tiou: float = 0.5) -> Agreement:
     clips = workspace.read("clips")
     n_frames = dict(zip(clips["clip_id"].to_pylist(), clips["n_frames"].to_pylist(), strict=True))
     found = agreement(opinions, n_frames, tiou)
+    design = read_design(workspace)
+    if without := {clip for clip in opinions if not design.shows_proposals(clip)}:
+        shown = {clip: of_clip for clip, of_clip in opinions.items() if clip not in without}
+        bare = {clip: opinions[clip] for clip in without}
+        found = replace(
+            found,
+            with_proposals=_part(agreement(shown, n_frames, tiou)),
+            without_proposals=_part(agreement(bare, n_frames, tiou)),
+        )
     write_text(workspace.root / "reports" / "agreement.json", json.dumps(asdict(found), indent=1) + "\n")
     return found
 
@@ -156,7 +181,9 @@ def agreement(opinions: Mapping[str, Sequence[Opinion]], n_frames: Mapping[str, 
     mixed = Counter(_in_order(a.label, b.label) for a, b in pairs if a.label != b.label)
     sums = np.array([_sums(of_clip, matched[clip], n_frames[clip]) for clip, of_clip in shared.items()])
     sums = sums.reshape(-1, _WIDTH)
-    figures = {name: _value(statistic(sums.sum(axis=0, keepdims=True))) for name, statistic in _FIGURES.items()}
+    figures: dict[str, Any] = {
+        name: _value(statistic(sums.sum(axis=0, keepdims=True))) for name, statistic in _FIGURES.items()
+    }
     return Agreement(
         tiou=tiou,
         annotators=tuple(sorted({o.annotator_id for of_clip in opinions.values() for o in of_clip})),
@@ -257,6 +284,10 @@ _FIGURES: dict[str, Statistic] = {
     "alpha_frames": lambda sums: _alpha(sums[:, _FRAMES:_PRESENCE]),
     "alpha_presence": lambda sums: _alpha(sums[:, _PRESENCE:]),
 }
+
+
+def _part(found: Agreement) -> PreLabels:
+    return PreLabels(found.clips, found.f1_labelled, found.intervals["f1_labelled"])
 
 
 def _value(figure: Sums) -> float | None:

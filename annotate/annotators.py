@@ -6,7 +6,7 @@ Each figure is of the clips that the annotator judged, with an interval by boots
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
@@ -15,6 +15,7 @@ from statistics import median
 import numpy as np
 
 from annotate.agree import matched_segments
+from annotate.crowd_design import shown_proposals
 from annotate.gold import read_gold
 from annotate.intervals import Interval, Sums, f1, interval
 from annotate.opinions import Opinion, Segment, opinions_by_clip
@@ -96,10 +97,7 @@ def annotators(workspace: Workspace, tiou: float = 0.5) -> list[Profile]:
         row["clip_id"]: float(row["n_frames"] / Fraction(row["fps_num"], row["fps_den"]))
         for row in rows_of(workspace.read("clips"))
     }
-    shown: dict[str, list[Row]] = defaultdict(list)
-    for row in rows_of(workspace.read("proposals")):
-        shown[row["clip_id"]].append(row)
-    found = profiles(opinions, seconds, proposals=shown, gold=read_gold(workspace), tiou=tiou)
+    found = profiles(opinions, seconds, proposals=shown_proposals(workspace), gold=read_gold(workspace), tiou=tiou)
     text = json.dumps([asdict(profile) for profile in found], indent=1)
     write_text(workspace.root / "reports" / "annotators.json", text + "\n")
     return found

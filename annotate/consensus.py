@@ -1,27 +1,41 @@
-"""From what several annotators marked to the gestures that they agree on, by majority.
+"""From what several annotators marked to the gestures that they agree on.
 
-Segments of different annotators that overlap become one gesture: where enough of those who looked at the clip marked it, it
-stays, with the label that most of them gave and the medians of their boundaries.
+Segments of different annotators that overlap become one gesture. By majority it stays where enough of those who looked at the
+clip marked it, with the label that most of them gave and the medians of their boundaries. By the label model
+(annotate/label_model.py) each annotator counts as far as they can be believed; what remains uncertain is listed as a dispute.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from statistics import median
+from typing import Any, Literal
 
-from annotate.matching import temporal_iou
-from annotate.opinions import Opinion, Segment, opinions_by_clip
+from annotate.candidates import Mark, candidates
+from annotate.crowd_design import shown_proposals
+from annotate.gold import read_gold
+from annotate.opinions import Opinion, opinions_by_clip
+from annotate.weigh import WeighedCandidate, weigh
 from manifests.errors import BadInput
 from manifests.ids import gesture_id
+from manifests.parquet import write_text
 from manifests.provenance import made_by
 from manifests.tables import TABLES, Row, from_rows, rows_of
 from manifests.taxonomy import LABELS
 from manifests.workspace import Workspace
 
-__all__ = ["AgreedGesture", "ConsensusReport", "agreed_gestures", "consensus"]
+__all__ = ["RULES", "AgreedGesture", "ConsensusReport", "Rule", "agreed_gestures", "consensus"]
+
+Rule = Literal["majority", "dawid-skene"]
+RULES: tuple[Rule, ...] = ("majority", "dawid-skene")
+
+# From here on the label model did better than the majority in simulated crowds (see `python -m benchmarks.crowd`).
+_ENOUGH_ANNOTATORS = 3
+_ENOUGH_CLIPS = 30
+_DISPUTED = 0.8
 
 _ORDER = {label: index for index, label in enumerate(LABELS)}
 _WEIGHT = {"sure": 2, None: 1, "unsure": 0}  # of a certainty, where labels are tied
@@ -34,6 +48,7 @@ class AgreedGesture:
     Attributes:
         marked_by: annotators who marked a gesture here, with whatever label.
         agreement: share of those who looked at the clip who gave it this label.
+        certainty: probability of its label by the label model; None by majority.
     """
 
     start: int
@@ -42,6 +57,7 @@ class AgreedGesture:
     description: str | None
     marked_by: tuple[str, ...]
     agreement: float
+    certainty: float | None = None
 
 
 @dataclass
@@ -56,6 +72,9 @@ class ConsensusReport:
         gestures: candidates that enough annotators marked.
         label_disputed: gestures whose label not all of those who marked them gave.
         per_class: gestures by label.
+        rule: by which they were agreed on.
+        disputes: candidates that remain uncertain, the most uncertain first, with what each annotator said; they stand in
+            `reports/disputes.json` too.
     """
 
     clips: int = 0
@@ -65,23 +84,23 @@ class ConsensusReport:
     gestures: int = 0
     label_disputed: int = 0
     per_class: dict[str, int] = field(default_factory=dict)
+    rule: Rule = "majority"
+    disputes: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
         return 0
 
 
-@dataclass(frozen=True)
-class _Mark:
-    annotator: str
-    segment: Segment
-
-
-def consensus(workspace: Workspace, *, min_support: float = 0.5, tiou: float = 0.5) -> ConsensusReport:
+def consensus(
+    workspace: Workspace, *, rule: Rule | None = None, min_support: float = 0.5, tiou: float = 0.5
+) -> ConsensusReport:
     """Write the gestures table: what the annotators of each clip agree on.
 
     Args:
-        min_support: a gesture stays if more than this share of those who looked at the clip marked it; 0.5 is a majority.
+        rule: by majority or by the label model; unless given, the label model where at least 30 clips were judged by at least
+            3 annotators each (the median clip), else the majority.
+        min_support: of the majority: a gesture stays if more than this share of those who looked at the clip marked it.
         tiou: temporal IoU from which two annotators' segments are the same gesture.
 
     Raises:
@@ -95,16 +114,26 @@ def consensus(workspace: Workspace, *, min_support: float = 0.5, tiou: float = 0
         raise BadInput(
             f"{len(unknown)} annotated clips are not in the clips table, such as {unknown[0]}. Run `mgcollect annotate pull`."
         )
-    report = ConsensusReport(clips=len(opinions))
-    by_how = made_by(f"majority (support>{min_support:g}, tiou>={tiou:g})")
+    _check(min_support, tiou)
+    if rule is None:
+        many = median(len(of_clip) for of_clip in opinions.values()) >= _ENOUGH_ANNOTATORS
+        rule = "dawid-skene" if many and len(opinions) >= _ENOUGH_CLIPS else "majority"
+    weighed, _ = weigh(opinions, proposals=shown_proposals(workspace), gold=read_gold(workspace), tiou=tiou)
+    report = ConsensusReport(clips=len(opinions), rule=rule, disputes=_disputes(weighed))
+    by_how = made_by(
+        f"majority (support>{min_support:g}, tiou>={tiou:g})" if rule == "majority" else f"dawid-skene (tiou>={tiou:g})"
+    )
     rows: list[Row] = []
     for clip, of_clip in sorted(opinions.items()):
         if _is_unusable(of_clip):
             report.unusable += 1
             continue
-        candidates = agreed_gestures(of_clip, min_support=0, tiou=tiou)
-        agreed = agreed_gestures(of_clip, min_support=min_support, tiou=tiou)
-        report.candidates += len(candidates)
+        agreed = (
+            agreed_gestures(of_clip, min_support=min_support, tiou=tiou)
+            if rule == "majority"
+            else _believed(weighed[clip])
+        )
+        report.candidates += len(weighed[clip])
         report.empty += not agreed
         report.label_disputed += sum(g.agreement < len(g.marked_by) / len(of_clip) for g in agreed)
         rows += [_row(gesture, clips[clip], len(of_clip), by_how) for gesture in agreed]
@@ -112,6 +141,7 @@ def consensus(workspace: Workspace, *, min_support: float = 0.5, tiou: float = 0
     counted = Counter(row["label"] for row in rows)
     report.per_class = {label: counted[label] for label in LABELS if counted[label]}
     workspace.write("gestures", from_rows(TABLES["gestures"], rows))
+    write_text(workspace.root / "reports" / "disputes.json", json.dumps(report.disputes, indent=1) + "\n")
     return report
 
 
@@ -125,13 +155,9 @@ def agreed_gestures(opinions: Sequence[Opinion], *, min_support: float = 0.5, ti
     Raises:
         BadInput: `min_support` is not from 0 to below 1, or `tiou` not above 0 and up to 1.
     """
-    if not 0 <= min_support < 1:
-        raise BadInput(f"--min-support {min_support}: write a share from 0 to below 1, such as 0.5 for a majority.")
-    if not 0 < tiou <= 1:
-        raise BadInput(f"--tiou {tiou}: a temporal IoU is above 0 and up to 1.")
-    marks = [_Mark(opinion.annotator_id, segment) for opinion in opinions for segment in opinion.segments]
+    _check(min_support, tiou)
     agreed: dict[tuple[int, int, str], AgreedGesture] = {}
-    for cluster in _clusters(marks, tiou):
+    for cluster in candidates(opinions, tiou):
         if len(cluster) / len(opinions) > min_support:
             gesture = _merge(cluster, len(opinions))
             place = (gesture.start, gesture.end, gesture.label)
@@ -139,53 +165,76 @@ def agreed_gestures(opinions: Sequence[Opinion], *, min_support: float = 0.5, ti
     return [agreed[place] for place in sorted(agreed)]
 
 
+def _check(min_support: float, tiou: float) -> None:
+    if not 0 <= min_support < 1:
+        raise BadInput(f"--min-support {min_support}: write a share from 0 to below 1, such as 0.5 for a majority.")
+    if not 0 < tiou <= 1:
+        raise BadInput(f"--tiou {tiou}: a temporal IoU is above 0 and up to 1.")
+
+
+def _believed(weighed: Sequence[WeighedCandidate]) -> list[AgreedGesture]:
+    """The candidates that are probably gestures, in order of time; of two alike the more certain one."""
+    found: dict[tuple[int, int, str], AgreedGesture] = {}
+    for one in weighed:
+        if one.is_gesture:
+            gesture = AgreedGesture(
+                one.start,
+                one.end,
+                one.label,
+                _described(one.marks),
+                tuple(mark.annotator for mark in one.marks),
+                agreement=sum(mark.segment.label == one.label for mark in one.marks) / one.looked,
+                certainty=one.certainty,
+            )
+            place = (gesture.start, gesture.end, gesture.label)
+            found[place] = max(gesture, found.get(place, gesture), key=lambda g: g.certainty or 0)
+    return [found[place] for place in sorted(found)]
+
+
+def _disputes(weighed: Mapping[str, Sequence[WeighedCandidate]]) -> list[dict[str, Any]]:
+    uncertain = [(clip, one) for clip, found in weighed.items() for one in found if one.certainty < _DISPUTED]
+    return [
+        {
+            "clip_id": clip,
+            "start": one.start,
+            "end": one.end,
+            "looked": one.looked,
+            "certainty": round(one.certainty, 3),
+            "nothing": round(one.nothing, 3),
+            "chances": {label: round(chance, 3) for label, chance in one.chances},
+            "said": {mark.annotator: mark.segment.label for mark in one.marks},
+        }
+        for clip, one in sorted(uncertain, key=lambda item: (item[1].certainty, item[0], item[1].start))
+    ]
+
+
 def _is_unusable(opinions: Sequence[Opinion]) -> bool:
     return 2 * sum(opinion.verdict == "unusable" for opinion in opinions) > len(opinions)
 
 
-def _clusters(marks: Sequence[_Mark], tiou: float) -> list[list[_Mark]]:
-    """Marks that are one gesture, each annotator at most once; every mark is in exactly one cluster."""
-    if not marks:
-        return []
-    ranges = [(mark.segment.start, mark.segment.end) for mark in marks]
-    overlap = temporal_iou(ranges, ranges)
-    cluster_of = {i: [i] for i in range(len(marks))}
-    for i, j in _closest_first(marks, overlap, tiou):
-        a, b = cluster_of[i], cluster_of[j]
-        apart = {marks[k].annotator for k in a}.isdisjoint(marks[k].annotator for k in b)
-        if a is not b and apart and all(overlap[k, m] >= tiou for k in a for m in b):
-            a += b
-            cluster_of.update(dict.fromkeys(b, a))
-    distinct = {id(cluster): cluster for cluster in cluster_of.values()}
-    return [[marks[i] for i in sorted(cluster)] for cluster in distinct.values()]
-
-
-def _closest_first(marks: Sequence[_Mark], overlap: Iterable[Iterable[float]], tiou: float) -> list[tuple[int, int]]:
-    table = [list(row) for row in overlap]
-    near = [(i, j) for i, j in combinations(range(len(marks)), 2) if table[i][j] >= tiou]
-
-    def rank(pair: tuple[int, int]) -> tuple[float, bool, int, int]:
-        i, j = pair
-        return (-table[i][j], marks[i].segment.label != marks[j].segment.label, i, j)
-
-    return sorted(near, key=rank)
-
-
-def _merge(cluster: Sequence[_Mark], n_looked: int) -> AgreedGesture:
+def _merge(cluster: Sequence[Mark], n_looked: int) -> AgreedGesture:
     votes = Counter(mark.segment.label for mark in cluster)
     certainty: Counter[str] = Counter()
     for mark in cluster:
         certainty[mark.segment.label] += _WEIGHT[mark.segment.certainty]
     label = min(votes, key=lambda label: (-votes[label], -certainty[label], _ORDER[label]))
-    texts = [mark.segment.description for mark in cluster if mark.segment.description]
     return AgreedGesture(
         start=_middle(mark.segment.start for mark in cluster),
         end=_middle(mark.segment.end for mark in cluster),
         label=label,
-        description=" | ".join(dict.fromkeys(texts)) or None,
+        description=_described(cluster),
         marked_by=tuple(mark.annotator for mark in cluster),
         agreement=votes[label] / n_looked,
     )
+
+
+def _described(marks: Sequence[Mark]) -> str | None:
+    """The annotators' descriptions, each once, with the pseudonyms of its authors."""
+    authors: dict[str, list[str]] = {}
+    for mark in marks:
+        if mark.segment.description:
+            authors.setdefault(mark.segment.description, []).append(mark.annotator)
+    return " | ".join(f"{text} ({', '.join(who)})" for text, who in authors.items()) or None
 
 
 def _middle(frames: Iterable[int]) -> int:

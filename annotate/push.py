@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from tqdm import tqdm
 
+from annotate.crowd_design import CrowdDesign, write_design
 from annotate.label_studio import prediction
 from annotate.project import DEFAULT_TITLE, Task, ensure_project, serve_folder, tasks_of
 from annotate.server import ONCE, Server, ServerAway, connected, explained
@@ -46,6 +47,7 @@ class PushReport:
         touched: tasks that somebody has begun; they were left as they are.
         doubled_removed: second tasks for a clip, left by a push that was cut off; none of them was begun.
         proposals: in the predictions that now stand on the server.
+        without_proposals: clips shown without them, by the design.
     """
 
     project: str
@@ -60,6 +62,7 @@ class PushReport:
     touched: int = 0
     doubled_removed: int = 0
     proposals: int = 0
+    without_proposals: int = 0
     seconds: float = 0.0
 
     @property
@@ -71,7 +74,7 @@ def push(
     workspace: Workspace,
     *,
     project: str = DEFAULT_TITLE,
-    annotators_per_task: int = 2,
+    design: CrowdDesign | None = None,
     server: Server | None = None,
     quiet: bool = False,
 ) -> PushReport:
@@ -79,7 +82,7 @@ def push(
 
     Args:
         project: its title; it is made if there is none.
-        annotators_per_task: how many different people see a clip.
+        design: how many people see a clip, and which clips are shown without proposals; two and none unless given.
         server: the environment's unless given.
 
     Raises:
@@ -91,19 +94,23 @@ def push(
     clips = {row["clip_id"]: row for row in rows_of(workspace.read("clips")) if row["kept"] and row["path"]}
     if not clips:
         raise BadInput(f"{workspace.root} has no kept clip yet. Run `mgcollect segment` first.")
-    if annotators_per_task < 1:
-        raise BadInput("At least one annotator must see a clip.")
+    design = design or CrowdDesign()
     proposals, versions = _proposals(workspace, clips)
     predictions = {
         clip: {version: prediction(rows, clips[clip]["n_frames"]) for version, rows in of_clip.items()}
         for clip, of_clip in proposals.items()
     }  # all are checked before the first is sent
+    without = {clip for clip in clips if not design.shows_proposals(clip)}
     with workspace.working("annotate-push"), connected(server) as there:
-        made, is_new = ensure_project(there, project, annotators_per_task)
+        made, is_new = ensure_project(there, project, design.per_task)
         report = PushReport(project, made.id, f"{there.url}/projects/{made.id}", is_new, clips=len(clips))
         root = serve_folder(there, made.id, workspace.root / "clips")
         data = {clip: _data(row, workspace, root) for clip, row in clips.items()}
-        _Push(there, report, predictions, versions, quiet).run(data)
+        shown = {clip: of_clip for clip, of_clip in predictions.items() if clip not in without}
+        # Before a task stands there: whoever reads annotations must know what was shown.
+        write_design(workspace, replace(design, page=report.url))
+        _Push(there, report, shown, versions, quiet).run(data)
+        report.without_proposals = len(without)
     report.seconds = time.monotonic() - started
     return report
 

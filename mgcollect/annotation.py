@@ -1,20 +1,22 @@
-"""propose, and annotate: push, pull, agree, consensus."""
+"""propose, and annotate: push, pull, agree, consensus, report."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, EngineOption, Project, Quiet, RetryOption, Workers
 from mgcollect.show import show_agreement, show_consensus, show_pull, show_push, show_stage
+from mgcollect.show_crowd import show_annotators, show_report
 
 __all__ = ["add_to"]
 
 _DATASET = Path("dataset")
 _PROJECT = "mgcollect"
+Rule = Literal["majority", "dawid-skene"]
 Overlap = Annotated[
     float, typer.Option("--tiou", min=0.01, max=1.0, help="Least overlap in time for two to be the same.")
 ]
@@ -45,16 +47,22 @@ def push(
     dataset: Dataset = _DATASET,
     project: Project = _PROJECT,
     annotators: Annotated[int, typer.Option("--annotators", min=1, help="How many annotate each clip.")] = 2,
+    without_proposals: Annotated[
+        float,
+        typer.Option(min=0.0, max=0.99, help="Share of the clips shown without proposals, to see how far they lead."),
+    ] = 0.0,
     quiet: Quiet = False,
 ) -> None:
     """Put clips and proposals into Label Studio; LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where.
 
     Example:  mgcollect annotate push --annotators 3
     """
+    from annotate.crowd_design import CrowdDesign
     from annotate.push import push as run
 
+    design = CrowdDesign(per_task=annotators, without_proposals=without_proposals)
     with open_workspace(dataset) as workspace:
-        report = run(workspace, project=project, annotators_per_task=annotators, quiet=quiet)
+        report = run(workspace, project=project, design=design, quiet=quiet)
     if not quiet:
         show_push(report)
     raise typer.Exit(report.exit_code)
@@ -75,40 +83,61 @@ def pull(dataset: Dataset = _DATASET, project: Project = _PROJECT, quiet: Quiet 
 
 
 def agree(dataset: Dataset = _DATASET, tiou: Overlap = 0.5, quiet: Quiet = False) -> None:
-    """Measure how far the annotators agree, in time and in label.
+    """Measure how far the annotators agree, in time and in label, and what each of them is worth.
+
+    Gestures known beforehand, in the dataset's `gold.csv`, tell it best.
 
     Example:  mgcollect annotate agree --tiou 0.3
     """
     from annotate.agree import agree as run
+    from annotate.annotators import annotators
 
     with open_workspace(dataset) as workspace:
         agreement = run(workspace, tiou=tiou)
+        profiles = annotators(workspace, tiou=tiou)
     if not quiet:
         show_agreement(agreement)
+        show_annotators(profiles)
 
 
 def consensus(
     dataset: Dataset = _DATASET,
+    rule: Annotated[
+        Rule | None, typer.Option(help="Unless given, the label model where 3 annotators judged each of 30 clips.")
+    ] = None,
     min_support: Annotated[float, typer.Option(min=0.01, max=1.0, help="Least share of a clip's annotators.")] = 0.5,
     tiou: Overlap = 0.5,
     quiet: Quiet = False,
 ) -> None:
-    """Merge the annotations into the gestures table: majority label, median boundaries.
+    """Merge the annotations into the gestures table, by majority or by a label model that weighs annotators.
 
-    Example:  mgcollect annotate consensus --min-support 0.6
+    Example:  mgcollect annotate consensus --rule majority --min-support 0.6
     """
     from annotate.consensus import consensus as run
 
     with open_workspace(dataset) as workspace:
-        report = run(workspace, min_support=min_support, tiou=tiou)
+        report = run(workspace, rule=rule, min_support=min_support, tiou=tiou)
     if not quiet:
         show_consensus(report)
+
+
+def report(dataset: Dataset = _DATASET, tiou: Overlap = 0.5, quiet: Quiet = False) -> None:
+    """Write a page for whoever runs the crowd: progress, annotators, weak classes, disputes.
+
+    Example:  mgcollect annotate report
+    """
+    from annotate.report_page import report as run
+
+    with open_workspace(dataset) as workspace:
+        written = run(workspace, tiou=tiou)
+    if not quiet:
+        show_report(written)
 
 
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
     app.command()(propose)
     group = typer.Typer(help="Let annotators decide, in Label Studio.", no_args_is_help=True)
-    for command in (push, pull, agree, consensus):
+    for command in (push, pull, agree, consensus, report):
         group.command()(command)
     app.add_typer(group, name="annotate")

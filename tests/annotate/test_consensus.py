@@ -30,7 +30,7 @@ def test_three_annotators_by_hand():
     assert (found.start, found.end, found.label) == (12, 31, "touching_face")
     assert found.agreement == pytest.approx(2 / 3)
     assert found.marked_by == ("A01", "A02", "A03")
-    assert found.description == "left hand"
+    assert found.description == "left hand (A01, A03)"
     assert len(agreed_gestures(opinions, min_support=0)) == 3
 
 
@@ -143,3 +143,5 @@ def test_the_table(tmp_path):
     assert gesture["gesture_id"] == gesture_id("c1", 10, 30, "head_up")
     assert (gesture["video_id"], gesture["player_id"]) == ("v1", "P0001")
     assert (gesture["n_annotators"], gesture["agreement"], gesture["adjudicated"]) == (2, 1.0, False)
+    assert report.rule == "majority"  # two annotators are too few for the label model
+    assert report.disputes

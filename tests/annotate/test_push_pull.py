@@ -18,6 +18,7 @@ import pytest
 from annotate import push as push_module
 from annotate.agree import agree
 from annotate.consensus import consensus
+from annotate.crowd_design import CrowdDesign
 from annotate.label_studio import Answer, Region, to_result
 from annotate.project import open_project, tasks_of
 from annotate.pull import pull
@@ -183,6 +184,20 @@ def test_changed_proposals_replace_those_nobody_has_begun(admin, folder):
             "c1": {},
             "c2": {"by-hand-1": {"c2-7-9-head_up"}},
         }
+
+
+def test_some_clips_are_shown_without_proposals(admin, folder):
+    design = CrowdDesign(per_task=3, without_proposals=0.5)
+    proposals = [proposal(clip, 5, 25, "head_up") for clip in CLIPS]
+    bare = {clip for clip in CLIPS if not design.shows_proposals(clip)}
+    with dataset(folder, CLIPS, proposals) as workspace:
+        push(workspace, project="some without", server=admin, quiet=True)
+        report = push(workspace, project="some without", design=design, server=admin, quiet=True)
+        project = open_project(admin, "some without")
+        shown = {task.clip_id for task in tasks_of(admin, project.id) if task.predictions}
+    assert 0 < len(bare) < len(CLIPS)
+    assert (report.without_proposals, report.proposals) == (len(bare), len(CLIPS) - len(bare))
+    assert (shown, project.maximum_annotations) == (set(CLIPS) - bare, 3)
 
 
 def test_a_doubled_task_goes_unless_it_was_begun(admin, folder):

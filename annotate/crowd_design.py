@@ -1,0 +1,92 @@
+"""How a crowd's tasks are laid out: how many annotators see a clip, and which clips are shown without proposals.
+
+It follows from the seed and the clips' ids, so that a clip keeps its lot when others are added. It is written to
+`crowd.json` in the dataset's folder by the push that applies it, and read where annotations are judged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import asdict, dataclass
+
+from manifests.errors import BadInput
+from manifests.ids import digest
+from manifests.parquet import write_text
+from manifests.tables import Row, rows_of
+from manifests.workspace import Workspace
+
+__all__ = ["CROWD_FILE", "CrowdDesign", "read_design", "shown_proposals", "write_design"]
+
+CROWD_FILE = "crowd.json"
+
+
+@dataclass(frozen=True)
+class CrowdDesign:
+    """The design of a crowd's tasks.
+
+    Attributes:
+        per_task: annotators that see a clip.
+        without_proposals: share of the clips shown without proposals, which tells how far proposals lead annotators.
+        seed: of what is drawn.
+        page: of the project that it was pushed to; empty before.
+    """
+
+    per_task: int = 2
+    without_proposals: float = 0.0
+    seed: int = 0
+    page: str = ""
+
+    def __post_init__(self) -> None:
+        if self.per_task < 1:
+            raise BadInput("At least one annotator must see a clip.")
+        if not 0 <= self.without_proposals < 1:
+            raise BadInput(
+                f"--without-proposals {self.without_proposals}: write a share from 0 to below 1, such as 0.1."
+            )
+
+    def shows_proposals(self, clip: str) -> bool:
+        """Whether the clip's task is shown with what was proposed for it."""
+        lot = int(digest("without proposals", self.seed, clip)[:8], 16) / 16**8
+        return lot >= self.without_proposals
+
+
+def read_design(workspace: Workspace) -> CrowdDesign:
+    """The design of the last push; that of a push without options where there was none.
+
+    Raises:
+        BadInput: `crowd.json` is damaged.
+    """
+    path = workspace.root / CROWD_FILE
+    if not path.exists():
+        return CrowdDesign()
+    try:
+        return CrowdDesign(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise BadInput(
+            f"{path} is damaged ({error}). Run `mgcollect annotate push` with the same options again."
+        ) from error
+
+
+def write_design(workspace: Workspace, design: CrowdDesign) -> None:
+    """Keep the design beside the tables."""
+    write_text(workspace.root / CROWD_FILE, json.dumps(asdict(design), indent=1) + "\n")
+
+
+def shown_proposals(workspace: Workspace) -> dict[str, list[Row]]:
+    """The proposals that the annotators of each clip were shown: of the model whose proposals they took up most.
+
+    Label Studio shows an annotator one prediction, so that of several models only one is seen.
+    """
+    design = read_design(workspace)
+    rows = list(rows_of(workspace.read("proposals")))
+    version = {row["proposal_id"]: row["model_version"] for row in rows}
+    taken = Counter(
+        version[id_] for id_ in workspace.read("annotations")["from_proposal"].to_pylist() if id_ in version
+    )
+    seen = taken.most_common(1)[0][0] if taken else max(version.values(), default="")
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["model_version"] == seen and design.shows_proposals(row["clip_id"]):
+            found[row["clip_id"]].append(row)
+    return dict(found)
