@@ -133,8 +133,9 @@ def _score(cell: Cell, corpus: Corpus) -> None:
     started, peak = time.monotonic(), PeakMemory()
     found: dict[str, Any] = {"task": cell.task, "method": cell.method.name, "seed": cell.seed, "state": "ok"}
     try:
-        # One thread: sums come in the same order on every machine, and small matrices gain nothing from more.
-        with threadpool_limits(1, user_api="blas"):
+        # One thread: sums come in the same order on every machine, and small matrices gain nothing from more;
+        # and threads that wait by spinning (OpenMP) stand still where other cells want the cores.
+        with threadpool_limits(1):
             found["result"] = TASKS[cell.task].score(corpus, cell.method, cell.seed).to_json()
     except MgcollectError as error:
         found |= {"state": "failed", "message": str(error)}

@@ -19,6 +19,7 @@ from manifests.tables import Row
 __all__ = [
     "FEW_PEOPLE",
     "MANY_FOLDS",
+    "OUTSIDE",
     "Corpus",
     "Fold",
     "Protocol",
@@ -33,6 +34,7 @@ Ints = npt.NDArray[np.int64]
 
 FEW_PEOPLE = 10  # up to here one train and test split says too little: everyone is tested once instead
 MANY_FOLDS = 10
+OUTSIDE = 24  # stretches without a gesture, of a recording
 _NAMES = 3  # people that an error names
 
 
@@ -222,6 +224,55 @@ class Corpus:
                 )
             )
         return videos, np.array([row["outcome"] == "win" for row in rows], dtype=bool)
+
+    def outside_gestures(self, videos: list[Video]) -> list[Video]:
+        """The same recordings, with stretches of two seconds in which no gesture was marked in place of their gestures.
+
+        At most `OUTSIDE` of each recording, spread evenly over its clips; those without poses give none.
+        """
+        busy: dict[str, list[Row]] = {}
+        for row in self.all_gestures:
+            busy.setdefault(row["clip_id"], []).append(row)
+        clips: dict[str, list[str]] = {}
+        for clip_id, clip in sorted(self.clips.items()):
+            clips.setdefault(clip["video_id"], []).append(clip_id)
+        return [
+            replace(
+                video,
+                samples=tuple(
+                    sample
+                    for clip_id in clips[video.video_id]
+                    for sample in self._free(clip_id, busy.get(clip_id, []), OUTSIDE // len(clips[video.video_id]) or 1)
+                ),
+            )
+            for video in videos
+        ]
+
+    def _free(self, clip_id: str, gestures: list[Row], count: int) -> list[Sample]:
+        try:
+            poses = self.release.poses(clip_id)
+        except KeyError:
+            return []
+        clip = self.clips[clip_id]
+        fps = clip["fps_num"] / clip["fps_den"]
+        length = max(2, round(2 * fps))
+        free = np.ones(len(poses.keypoints), dtype=bool)
+        for row in gestures:
+            free[row["start"] : row["end"]] = False
+        starts = [s for s in range(0, len(free) - length + 1, length) if free[s : s + length].all()]
+        if not starts:
+            return []
+        picked = np.unique(np.linspace(0, len(starts) - 1, min(count, len(starts))).round().astype(int))
+        return [
+            Sample(
+                f"{clip_id}-{starts[i]}",
+                clip["player_id"],
+                clip["video_id"],
+                fps,
+                _window(poses, starts[i], starts[i] + length),
+            )
+            for i in picked
+        ]
 
     def _with_poses(self, rows: list[Row]) -> tuple[list[Row], list[Sample]]:
         """Gestures that have poses, and their samples; a clip's poses are read once."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
-from benchmarks.report import BenchmarkReport, Line
+from benchmarks.differences import Difference
+from benchmarks.figures import Figure
+from benchmarks.report import BenchmarkReport, Cost, Line
 from benchmarks.scores import Result
 from benchmarks.tasks import TASKS
 
@@ -19,23 +23,71 @@ _HOW_TO_READ = (
 )
 
 
-def markdown_page(report: BenchmarkReport) -> str:
+_HOW_RANKED = "The first metric of each task, with its interval; in brackets the rank."
+_HOW_APART = (
+    "Paired over people and seeds: both methods in the same resamples. In brackets the 95 % interval; p is two-sided and "
+    "corrected for all differences in that task and metric (Holm)."
+)
+_HOW_COSTLY = "On one core, beside whatever else ran. Parameters: numbers learned, where the method says."
+
+
+def markdown_page(report: BenchmarkReport, figures: Sequence[Figure] = ()) -> str:
     """The report as Markdown."""
     parts = [f"# {report.title}", f"sha256 `{report.digest}`; {report.contents}; {report.protocol}."]
     parts += [f"**{note}**" for note in report.notes]
     parts.append(_HOW_TO_READ)
+    parts += [f"## {report.heading('all tasks')}", _HOW_RANKED, _plain_table(*_overview(report))]
     for task in report.tasks:
         if lines := report.lines(task):
             parts += [f"## {report.heading(task)}", TASKS[task].WHAT, _markdown_table(lines)]
+            if apart := [d for d in report.differences if d.task == task]:
+                parts += [_HOW_APART, _bullets([(f"{d.what}: {d.first} minus {d.second}", str(d)) for d in apart])]
+            parts += [f"![{f.caption}](figures/{f.name}.svg)" for f in figures if f.task == task]
     if report.not_scored:
         parts += [f"## {report.heading('not scored, and why')}", _bullets(_not_scored(report))]
     if report.failures:
         parts += [f"## {report.heading('failed')}", _bullets(_failures(report))]
+    parts += [f"## {report.heading('what it cost')}", _HOW_COSTLY, _plain_table(*_costs(report))]
     parts += [
         f"## {report.heading('to repeat it')}",
         "\n".join(f"- {name}: {value}" for name, value in _repeat(report)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _plain_table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _overview(report: BenchmarkReport) -> tuple[list[str], list[list[str]]]:
+    """Every method in the first metric of every task, with its rank."""
+    cells: dict[str, dict[str, str]] = {}
+    head = []
+    for task in report.tasks:
+        lines = [line for line in report.lines(task) if line.metric == TASKS[task].SHOWN[0]]
+        most = max((line.fraction or 1.0 for line in lines), default=1.0)
+        ranked = sorted((line for line in lines if (line.fraction or 1.0) == most), key=lambda line: -line.value)
+        if not ranked:
+            continue
+        head.append(f"{task}: {ranked[0].what}")
+        for line in ranked:
+            rank = 1 + sum(other.value > line.value for other in ranked)
+            cells.setdefault(line.method, {})[head[-1]] = f"{line} ({rank}.)"
+    return ["method", *head], [[method, *(row.get(name, "") for name in head)] for method, row in cells.items()]
+
+
+def _costs(report: BenchmarkReport) -> tuple[list[str], list[list[str]]]:
+    """Seconds and memory of each task by each method, mean over the seeds."""
+    groups: dict[tuple[str, str], list[Cost]] = {}
+    for cost in report.costs:
+        groups.setdefault((cost.task, cost.method), []).append(cost)
+    rows = []
+    for (task, method), costs in groups.items():
+        seconds = sum(cost.seconds for cost in costs) / len(costs)
+        memory = [cost.megabytes for cost in costs if cost.megabytes is not None]
+        learned = next((f"{cost.parameters:,}" for cost in costs if cost.parameters is not None), "")
+        rows.append([f"{task}, {method}", f"{seconds:.1f}", f"{max(memory):.0f}" if memory else "", learned])
+    return ["task, method", "seconds a seed", "peak MiB beyond the poses", "parameters"], rows
 
 
 def _markdown_table(lines: list[Line]) -> str:
@@ -83,17 +135,20 @@ table { border-collapse: collapse } th, td { padding: .25rem .6rem; text-align: 
 td { font-variant-numeric: tabular-nums; white-space: nowrap }
 .scroll { overflow-x: auto } .note { border-left: .3rem solid var(--warn); padding: .3rem .8rem }
 .digest { overflow-wrap: anywhere } small { opacity: .75 }
-svg { display: block } .bar { fill: var(--bar) } .interval { stroke: var(--ink); stroke-width: 1.5 }
+svg, img { display: block } figure { margin: 1.5rem 0 } img { max-width: none; background: white }
+figcaption { font-size: .9rem } .bar { fill: var(--bar) } .interval { stroke: var(--ink); stroke-width: 1.5 }
 .track { fill: var(--line) } .confusion td { text-align: right; min-width: 2rem }
 """
 
 
-def html_page(report: BenchmarkReport) -> str:
+def html_page(report: BenchmarkReport, figures: Sequence[Figure] = ()) -> str:
     """The report as HTML: tables with a bar and its interval in each cell, and confusion matrices."""
     about = escape(f"sha256 {report.digest}; {report.contents}; {report.protocol}.")
     body = [f"<h1>{escape(report.title)}</h1>", f'<p class="digest">{about}</p>']
     body += [f'<p class="note"><strong>{escape(note)}</strong></p>' for note in report.notes]
     body.append(f"<p><small>{escape(_HOW_TO_READ)}</small></p>")
+    body += [f"<h2>{report.heading('all tasks')}</h2>", f"<p><small>{_HOW_RANKED}</small></p>"]
+    body.append(_html_rows(*_overview(report)))
     for task in report.tasks:
         if lines := report.lines(task):
             body += [
@@ -101,11 +156,15 @@ def html_page(report: BenchmarkReport) -> str:
                 f"<p>{escape(TASKS[task].WHAT)}</p>",
                 _html_table(lines),
             ]
+            body.append(_html_differences([d for d in report.differences if d.task == task]))
+            body += [_html_figure(figure) for figure in figures if figure.task == task]
             body += [_confusion(method, result) for (of, method), result in report.confusions.items() if of == task]
     for heading, pairs in (("not scored, and why", _not_scored(report)), ("failed", _failures(report))):
         if pairs:
             items = "".join(f"<li><strong>{escape(subject)}</strong>: {escape(text)}</li>" for subject, text in pairs)
             body.append(f"<h2>{escape(report.heading(heading))}</h2><ul>{items}</ul>")
+    body += [f"<h2>{report.heading('what it cost')}</h2>", f"<p><small>{_HOW_COSTLY}</small></p>"]
+    body.append(_html_rows(*_costs(report)))
     rows = "".join(
         f'<tr><th>{escape(name)}</th><td style="white-space:normal" class="digest">{escape(value)}</td></tr>'
         for name, value in _repeat(report)
@@ -117,6 +176,36 @@ def html_page(report: BenchmarkReport) -> str:
         f"<title>{escape(report.title)}</title><style>{_STYLE}</style></head>\n<body>\n"
         + "\n".join(body)
         + "\n</body></html>\n"
+    )
+
+
+def _html_rows(head: list[str], rows: list[list[str]]) -> str:
+    names = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(
+        f"<tr><th>{escape(row[0])}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _html_differences(differences: list[Difference]) -> str:
+    if not differences:
+        return ""
+    rows = [[d.what, f"{d.first} − {d.second}", str(d)] for d in differences]
+    return (
+        f"<details><summary>Differences between methods ({len(rows)})</summary><p><small>{_HOW_APART}</small></p>"
+        + _html_rows(["metric", "methods", "difference"], rows)
+        + "</details>"
+    )
+
+
+def _html_figure(figure: Figure) -> str:
+    # As an image, so that the ids inside one figure can't meet those of another; its text is in the CSV.
+    data = base64.b64encode(figure.svg.encode()).decode()
+    return (
+        f'<figure><div class="scroll"><img alt="{escape(figure.caption)}" src="data:image/svg+xml;base64,{data}"></div>'
+        f'<figcaption>{escape(figure.caption)} <small><a href="figures/{figure.name}.svg">SVG</a>, '
+        f'<a href="figures/{figure.name}.csv">CSV</a></small></figcaption></figure>'
     )
 
 

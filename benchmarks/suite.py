@@ -4,6 +4,7 @@ out/
 ├── cells/<task>-<digest>.json     one cell each
 ├── scores.json, scores.parquet    the scores, what could not be scored and why, and what is needed to repeat them
 ├── resamples.parquet              each score in every resample of people, from which differences are tested
+├── figures/                       each figure as SVG, with its numbers as CSV
 └── report.md, report.html         the same to read; no network needed
 """
 
@@ -26,6 +27,8 @@ from tqdm import tqdm
 from benchmarks.cells import Cell, ScoreCells, compute, kept, workers_that_fit
 from benchmarks.corpus import Corpus, describe, many
 from benchmarks.differences import Drawn
+from benchmarks.duplicates import split_notes
+from benchmarks.figures import draw_figures
 from benchmarks.methods import Method, methods_for
 from benchmarks.pages import html_page, markdown_page
 from benchmarks.pretrained import pretrained
@@ -43,7 +46,9 @@ __all__ = ["RESAMPLES", "benchmark"]
 
 RESAMPLES = "resamples.parquet"
 # These say what was found, and find nothing.
-_TOLD = frozenset({"compare.py", "differences.py", "figures.py", "pages.py", "plots.py", "published.py", "report.py"})
+_TOLD = frozenset(
+    {"animation.py", "compare.py", "differences.py", "figures.py", "pages.py", "plots.py", "published.py", "report.py"}
+)
 
 
 def benchmark(
@@ -91,7 +96,7 @@ def benchmark(
         release_digest,
         protocol.name if protocol else "too few people to divide",
         f"{describe(corpus.all_gestures)} in {many(len(corpus.clips), 'clip')}",
-        corpus.notes,
+        [*corpus.notes, *split_notes(corpus, protocol)],
         chosen,
         corpus.simulated,
     )
@@ -215,8 +220,12 @@ def _write(report: BenchmarkReport) -> None:
         pq.write_table(scores_table(report.scores), path, compression="zstd")
     with replacing(report.out / RESAMPLES) as path:
         pq.write_table(resamples_table(report.drawn), path, compression="zstd")
-    write_text(report.out / "report.md", markdown_page(report))
-    write_text(report.out / "report.html", html_page(report))
+    figures = draw_figures(report)
+    for figure in figures:
+        write_text(report.out / "figures" / f"{figure.name}.svg", figure.svg)
+        write_text(report.out / "figures" / f"{figure.name}.csv", figure.csv)
+    write_text(report.out / "report.md", markdown_page(report, figures))
+    write_text(report.out / "report.html", html_page(report, figures))
 
 
 def _code_digest() -> str:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from benchmarks.metrics.intervals import Estimate, from_resamples, resample_people
 
-__all__ = ["area_under_roc"]
+__all__ = ["area_under_roc", "roc_points"]
 
 
 def area_under_roc(
@@ -38,3 +38,11 @@ def area_under_roc(
 
     point = float(value(np.ones((1, n_people), dtype=np.int64))[0])
     return from_resamples(point, value(resample_people(n_people)) if n_people > 1 else None)
+
+
+def roc_points(truth: npt.NDArray[np.bool_], score: npt.NDArray[np.float64]) -> list[list[float]]:
+    """Share of False and of True at or above each score, from (0, 0) to (1, 1); both outcomes must be there."""
+    thresholds = np.unique(score)[::-1]
+    false = [float((score[~truth] >= t).mean()) for t in thresholds]
+    true = [float((score[truth] >= t).mean()) for t in thresholds]
+    return [[0.0, 0.0], *([round(f, 6), round(t, 6)] for f, t in zip(false, true, strict=True))]

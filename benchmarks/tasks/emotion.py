@@ -3,11 +3,15 @@
 The match's result stands for the emotion, as in iMiGUE (Liu et al., CVPR 2021). Each method describes a recording: by the mean
 embedding of its gestures, by how often each class was annotated (`gesture-counts`), or by nothing at all (`majority`). A logistic
 classifier learns from some people and is tested on others.
+
+What do the gestures add? An embedding is scored a second time, "outside gestures", on stretches of the same recordings in which
+nobody marked one: the same poses, people and classifier, without gestures. Both, and nothing at all, are compared in pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +21,7 @@ from benchmarks.linear import fit_linear
 from benchmarks.methods import Method, embed
 from benchmarks.metrics.intervals import Estimate, estimate
 from benchmarks.metrics.recognition import confusion_counts, mean_class_accuracy, top1
-from benchmarks.metrics.separation import area_under_roc
+from benchmarks.metrics.separation import area_under_roc, roc_points
 from benchmarks.recognise import HIDDEN, number, take
 from benchmarks.scores import Result
 
@@ -58,6 +62,27 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
         ItemFailed: the method gave something unfit.
     """
     videos, won = corpus.videos_won_or_lost()
+    result = Result()
+    result.pictures["roc"] = {}
+    _score_one(corpus, videos, won, method, seed, result)
+    if method.describe_videos is None:
+        outside = corpus.outside_gestures(videos)
+        without = replace(method, name=f"{method.name}, outside gestures")
+        if all(video.samples for video in outside):
+            _score_one(corpus, outside, won, without, seed, result)
+        else:
+            result.omitted.append("outside gestures: needs stretches without a gesture, with poses, in every recording")
+    return result
+
+
+def _score_one(
+    corpus: Corpus,
+    videos: Sequence[Video],
+    won: npt.NDArray[np.bool_],
+    method: Method,
+    seed: int,
+    result: Result,
+) -> None:
     rows, margins = [], []
     for fold in _folds(corpus, videos, won):
         train, test = take(videos, fold.train), take(videos, fold.test)
@@ -71,7 +96,9 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     truth, said = won[tested].astype(np.int64), (margin > 0).astype(np.int64)
     people, n_people = number([videos[i].player_id for i in tested])
     counts = confusion_counts(truth, said, 2, people, n_people)
-    result = Result(confusion=counts.sum(axis=0).tolist(), classes=["lost", "won"])
+    if result.confusion is None:
+        result.confusion, result.classes = counts.sum(axis=0).tolist(), ["lost", "won"]
+    result.pictures["roc"][method.name] = roc_points(truth == 1, margin)
     by_person = counts.astype(np.float64)
     balanced = estimate(by_person, mean_class_accuracy)
     result.add(NAME, method.name, seed, "accuracy", estimate(by_person, top1))
@@ -79,7 +106,6 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     result.add(NAME, method.name, seed, "auc", area_under_roc(truth == 1, margin, people, n_people))
     chance = Estimate(_permutation_p(truth, said, balanced.value, seed), None, None)
     result.add(NAME, method.name, seed, "permutation_p", chance)
-    return result
 
 
 def _folds(corpus: Corpus, videos: Sequence[Video], won: npt.NDArray[np.bool_]) -> list[Fold]:

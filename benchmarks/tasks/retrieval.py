@@ -6,13 +6,16 @@ same without the query's person. A query whose class the gallery lacks has no an
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.animation import stick_figure
 from benchmarks.corpus import Corpus, many
 from benchmarks.methods import Method, embed
 from benchmarks.metrics.intervals import Estimate, estimate, from_resamples, resample_people, sums_by_person
-from benchmarks.metrics.retrieval import Rankings, rank_gallery
+from benchmarks.metrics.retrieval import Rankings, cosine_neighbours, rank_gallery
 from benchmarks.recognise import HIDDEN, missing_people_or_classes, number, take
 from benchmarks.scores import Result
 
@@ -22,6 +25,7 @@ WHAT = "Find gestures of the same class by an example, with an embedding that sa
 
 Ints = npt.NDArray[np.int64]
 _TOP = (1, 5, 10)
+_QUERIES, _HITS = 5, 5
 # Metric prefix of each gallery, and what it is in words.
 _GALLERIES = {
     "": "other people's gestures",
@@ -52,6 +56,7 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     videos, _ = number(corpus.videos)
     people, _ = number(corpus.people)
     found: dict[str, list[tuple[Ints, Rankings]]] = {prefix: [] for prefix in _GALLERIES}
+    examples: list[dict[str, Any]] = []
     for fold in protocol.folds(corpus.people):
         train, test = fold.train, fold.test
         if not len(train) or not len(test):
@@ -61,14 +66,40 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
         gallery = embed(method, fitted, known)
         queries = embed(method, fitted, take(corpus.samples, test))
         labels = corpus.labels[test]
+        if seed == 0 and not examples:
+            examples = _examples(corpus, train, test, queries, gallery)
         found[""].append((test, rank_gallery(queries, gallery, labels, corpus.labels[train])))
         for prefix, groups in (("within_", videos[test]), ("within_others_", people[test])):
             rankings = rank_gallery(queries, queries, labels, labels, exclude=[(groups, groups)])
             found[prefix].append((test, rankings))
     result = Result()
+    if seed == 0:
+        result.pictures["retrieved"] = examples
     for prefix, parts in found.items():
         _score_gallery(corpus, method, seed, prefix, parts, result)
     return result
+
+
+def _examples(
+    corpus: Corpus, train: Ints, test: Ints, queries: npt.NDArray[np.float64], gallery: npt.NDArray[np.float64]
+) -> list[dict[str, Any]]:
+    """One query of each of the most frequent classes, drawn at random, with its nearest, as stick figures."""
+    random = np.random.default_rng(0)
+    classes, counts = np.unique(corpus.labels[test], return_counts=True)
+    asked = [
+        int(random.choice(np.flatnonzero(corpus.labels[test] == label)))
+        for label in classes[np.argsort(-counts, kind="stable")][:_QUERIES]
+    ]
+    nearest = cosine_neighbours(queries[asked], gallery, _HITS)
+    return [
+        {
+            "items": [
+                stick_figure(corpus.samples[row], corpus.taxonomy[corpus.labels[row]])
+                for row in (test[query], *train[hits])
+            ]
+        }
+        for query, hits in zip(asked, nearest, strict=True)
+    ]
 
 
 def _score_gallery(

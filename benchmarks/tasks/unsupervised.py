@@ -7,16 +7,19 @@ neighbours by cosine with train as gallery, and clusters of the tested gestures 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 
 from benchmarks.corpus import Corpus
 from benchmarks.linear import fit_linear
 from benchmarks.methods import Method, embed
 from benchmarks.metrics.clustering import adjusted_rand, cluster, cluster_accuracy, normalised_mutual_information
 from benchmarks.metrics.intervals import Estimate, estimate, from_resamples, resample_people, sums_by_person
-from benchmarks.metrics.retrieval import cosine_neighbours, knn_scores
+from benchmarks.metrics.retrieval import cosine_neighbours, knn_scores, unit_rows
 from benchmarks.recognise import HIDDEN, missing_people_or_classes, number, take
 from benchmarks.scores import Result
 
@@ -27,6 +30,8 @@ WHAT = "What an embedding that saw no label knows: linear probe, nearest neighbo
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 _NEIGHBOURS = (1, 5, 20)
+_BINS = 10
+_MAPPED = 600
 # Of counts and of squared weights, (m, classes, clusters) each.
 _CLUSTERING: dict[str, Callable[[Floats, Floats], Floats]] = {
     "cluster_accuracy": lambda counts, _: cluster_accuracy(counts),
@@ -60,6 +65,7 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     rows: list[Ints] = []
     correct: dict[str, list[npt.NDArray[np.bool_]]] = {}
     clustered: list[tuple[Ints, Ints]] = []
+    sure: list[Floats] = []
     for fold in protocol.folds(corpus.people):
         if not len(fold.train) or not len(fold.test):
             continue
@@ -69,7 +75,11 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
         asked = corpus.labels[fold.test]
         rows.append(fold.test)
         probe = fit_linear("logistic", gallery, labels, take(corpus.people, fold.train))
-        _note(correct, "linear_probe", probe.scores(queries, corpus.n_classes), asked)
+        likely = probe.probabilities(queries, corpus.n_classes)
+        _note(correct, "linear_probe", likely, asked)
+        sure.append(np.stack([likely.max(axis=1), np.argmax(likely, axis=1) == asked], axis=1))
+        if seed == 0 and "map" not in result.pictures:
+            result.pictures["map"] = _map(queries, [corpus.taxonomy[label] for label in asked])
         for k in _NEIGHBOURS:
             if k <= len(gallery):
                 votes = knn_scores(labels[cosine_neighbours(queries, gallery, k)], corpus.n_classes)
@@ -77,6 +87,7 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
         if len(asked) > len(np.unique(asked)) > 1:
             clustered.append((fold.test, cluster(queries, len(np.unique(asked)), seed)))
 
+    result.pictures["reliability"] = _reliability(np.concatenate(sure))
     people, n_people = number(take(corpus.people, np.concatenate(rows)))
     for metric, hits in correct.items():
         if len(hits) < len(rows):
@@ -95,6 +106,28 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
             "clusters: need at least 2 classes and more gestures than classes among the tested people"
         )
     return result
+
+
+def _reliability(sure: Floats) -> list[list[float]]:
+    """Mean probability, share right and count, of the answers in each tenth of probability."""
+    tenth = np.minimum((sure[:, 0] * _BINS).astype(int), _BINS - 1)
+    parts = [sure[tenth == k] for k in range(_BINS) if (tenth == k).any()]
+    return [[*part.mean(axis=0).round(6).tolist(), len(part)] for part in parts]
+
+
+def _map(embeddings: Floats, labels: list[str]) -> dict[str, Any]:
+    """At most 600 of the embeddings in two dimensions (van der Maaten and Hinton, t-SNE, JMLR 2008)."""
+    picked = np.sort(np.random.default_rng(0).permutation(len(labels))[:_MAPPED])
+    perplexity = min(30.0, (len(picked) - 1) / 3)
+    rows = unit_rows(embeddings[picked])
+    if perplexity < 1 or len(np.unique(rows.round(9), axis=0)) < 3:  # nothing to lay out
+        return {"points": np.zeros((len(picked), 2)).tolist(), "labels": [labels[i] for i in picked]}
+    axes = min(30, *rows.shape)
+    reduced = PCA(axes, random_state=0).fit_transform(rows)
+    # "random" where there is too little to start from principal components.
+    start = "pca" if axes > 1 else "random"
+    found = TSNE(2, perplexity=perplexity, init=start, random_state=0).fit_transform(reduced)
+    return {"points": found.astype(float).round(3).tolist(), "labels": [labels[i] for i in picked]}
 
 
 def _note(
