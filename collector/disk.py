@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.errors import CannotWrite
+from manifests.errors import CannotWrite, FetchFailed
 
 __all__ = ["Room", "used_bytes"]
 
-_GIB = 2**30
+_MIB, _GIB = 2**20, 2**30
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,21 @@ class Room:
         free = shutil.disk_usage(self.root).free - self.keep_free_bytes
         return free if self.quota_bytes is None else min(free, self.quota_bytes - used_bytes(self.root))
 
-    def require(self) -> None:
-        """Do nothing, as long as there is room.
+    def require(self, more: int = 0, what: str = "") -> None:
+        """Do nothing, as long as there is room for `more` bytes of `what`.
 
         Raises:
+            FetchFailed: there is room, but not for this; other things may still fit.
             CannotWrite: there is none; the message says which bound was reached and what to do.
         """
-        if self.left() > 0:
+        left = self.left()
+        if 0 < left < more:
+            raise FetchFailed(
+                f"{what}: {more / _MIB:.4g} MiB, but only {left / _MIB:.4g} MiB may still be written. Free some space or raise "
+                "--quota-gb, and run again with `--retry failed:disk`.",
+                kind="disk",
+            )
+        if left > 0:
             return
         again = "run the same command again: it goes on where it stopped"
         if self.quota_bytes is not None and used_bytes(self.root) >= self.quota_bytes:

@@ -34,7 +34,9 @@ class Retry:
     kind: str | None = None
 
     def matches(self, entry: Entry) -> bool:
-        return entry.state == "failed" and self.kind in (None, entry.kind)
+        # What an earlier retry planned and didn't come to is pending, and still has the kind by which it failed.
+        failed = entry.state == "failed" or (entry.state == "pending" and entry.kind is not None)
+        return failed and self.kind in (None, entry.kind)
 
 
 def parse_retry(text: str | None) -> Retry | None:

@@ -107,17 +107,11 @@ class Fetch:
 
     def _before(self, item: Row, info: Info) -> None:
         """Before the download: is it wanted, and is there room?"""
-        titles = [title for title in (item["title"], title_of(info)) if title]
+        titles = [title for title in (item["title"], title_of(info, item["url"])) if title]
         if reason := why_leave(self.options, _day(item, info), info.get("duration"), live=is_live(info), titles=titles):
             raise ItemSkipped(f"{_shown(item)}: {reason}")
         self._require_size(info.get("width"), info.get("height"), item)
-        size = info.get("filesize") or info.get("filesize_approx") or 0
-        if size and size > (room := max(0, self.room.left())):
-            raise FetchFailed(
-                f"{_shown(item)}: {size / 2**20:.0f} MiB, but only {room / 2**20:.0f} MiB of the disk may still be used. "
-                "Free some space and run again with `--retry failed:disk`.",
-                kind="disk",
-            )
+        self.room.require(info.get("filesize") or info.get("filesize_approx") or 0, _shown(item))
 
     def _after(self, file: Path, item: Row) -> Media:
         """After the download: is it a video, whole, and still what was asked for?"""

@@ -166,10 +166,12 @@ class Session:
         """
         looked_at = 0.0
 
-        def require_room(_: Info) -> None:
+        def require_room(progress: Info) -> None:
+            # Most sites tell the size only when the file begins to come.
             nonlocal looked_at
             if time.monotonic() - looked_at >= _LOOK_EVERY_S:
-                room.require()
+                size = progress.get("total_bytes") or progress.get("total_bytes_estimate") or 0
+                room.require(int(size) - (progress.get("downloaded_bytes") or 0), _short(address))
                 looked_at = time.monotonic()
 
         folder.mkdir(parents=True, exist_ok=True)

@@ -310,7 +310,7 @@ class _Way:
             url,
             [self.label],
             self.given,
-            title=title_of(info),
+            title=title_of(info, url),
             upload_date=upload_day(info, url),
             duration_s=info.get("duration"),
             platform=str(info.get("extractor_key") or info.get("ie_key") or extractor_of(url).ie_key()).lower(),
@@ -368,9 +368,9 @@ def is_live(info: Info) -> bool:
     return bool(info.get("is_live")) or info.get("live_status") in ("is_live", "is_upcoming")
 
 
-def title_of(info: Info) -> str | None:
+def title_of(info: Info, url: str) -> str | None:
     """The title that somebody gave the video; None of a bare file, whose title yt-dlp makes of its name."""
-    return None if info.get("direct") else clean_text(info.get("title") or "", 300) or None
+    return None if info.get("direct") and _is_file(url) else clean_text(info.get("title") or "", 300) or None
 
 
 def upload_day(info: Info, url: str) -> date | None:

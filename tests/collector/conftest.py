@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from manifests.tables import TABLES, Row, from_rows
 from manifests.workspace import Workspace, open_workspace
 from mgcollect.demo.footage import PressConference, make_footage
 from mgcollect.demo.wheels import demo_weights
+from tests.collector.press import Faults, Site
 
 
 @pytest.fixture(scope="session")
@@ -87,3 +89,24 @@ def ray_cluster() -> Iterator[str]:
     )
     yield context.address_info["address"]
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100 frames of 320x240 at 25 a second, with sound."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    picture = ["-f", "lavfi", "-i", "testsrc=size=320x240:rate=25:duration=4"]
+    sound = ["-f", "lavfi", "-i", "sine=440:duration=4"]
+    command = ["ffmpeg", "-v", "error", "-nostdin", *picture, *sound, "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+    subprocess.run([*command, path], check=True)
+    return path
+
+
+@pytest.fixture
+def site(tmp_path: Path, film: Path) -> Iterator[Site]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    shutil.copy(film, folder / "a.mp4")
+    with Site(folder) as running:
+        running.pages, running.passing, running.faults = {}, {}, Faults(running)
+        yield running

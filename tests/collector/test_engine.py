@@ -156,6 +156,15 @@ def test_retry_does_what_failed_and_nothing_else(workspace: Workspace, stage: Sc
     assert (report.done_now, report.ok, report.failed) == (1, 3, 0)
 
 
+def test_a_retry_that_was_stopped_goes_on_with_the_same_command(workspace: Workspace, stage: Scripted):
+    run_stage(stage, _items("fail", "bug", None), workspace, workers=0, quiet=True)
+    missing = Scripted(stage.notes, missing_tool=True)
+    with pytest.raises(Unavailable):
+        run_stage(missing, _items("fail", "bug", None), workspace, workers=0, retry=Retry("gone"), quiet=True)
+    report = run_stage(stage, _items(None, None, None), workspace, workers=0, retry=Retry("gone"), quiet=True)
+    assert (report.done_now, report.ok, report.failed) == (1, 2, 1)
+
+
 def test_what_is_no_longer_among_the_items_leaves_with_its_rows(workspace: Workspace, stage: Scripted):
     run_stage(stage, _items(None, None), workspace, workers=0, quiet=True)
     run_stage(stage, _items(None), workspace, workers=0, quiet=True)
@@ -233,12 +242,12 @@ def test_a_worker_outlives_its_driver_by_nothing(tmp_path: Path):
 
 def test_what_opted_out_is_skipped_by_whatever_id_an_item_has(workspace: Workspace, stage: Scripted):
     workspace.ledger.plan("segment", {"v1": ""})
-    clips = [samples.clip("c1", "v1", "P0001"), samples.clip("c2", "v2", "P0002")]
+    clips = [samples.clip("c7", "v1", "P0001"), samples.clip("c1", "v2", "P0002")]
     workspace.ledger.record("segment", Outcome("v1", "ok", rows={"clips": clips}))
     items = [
         {"id": "a", "player_id": "P0001"},
         {"id": "b", "video_id": "v9"},
-        {"id": "c", "clip_id": "c1"},
+        {"id": "c", "clip_id": "c7"},
         {"id": "d"},
     ]
     assert run_stage(stage, items, workspace, workers=0, quiet=True).ok == 4

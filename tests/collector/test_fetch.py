@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from collector.disk import used_bytes
 from collector.engine import Retry, StageReport
 from collector.fetch import fetch, plan_fetch
 from collector.players import Player, enrol
@@ -22,61 +24,14 @@ from collector.session import Manners
 from collector.sources import FindOptions
 from manifests.errors import CannotWrite
 from manifests.ids import file_sha256, video_id
+from manifests.opt_out import OptOut
 from manifests.tables import TABLES, from_rows
 from manifests.workspace import Workspace, open_workspace
-from mgcollect.demo.press_site import Fault, PressSite
+from mgcollect.demo.press_site import Fault
+from tests.collector.press import Site
 
 ALWAYS = FindOptions(since=date(2000, 1, 1))
 HASTY = Manners(attempts=3, backoff_s=0.001, timeout_s=10, keep_free_bytes=0)
-
-
-class Site(PressSite):
-    """A press site with further pages, and faults that pass: `passing[path]` is a list, worn off from the front."""
-
-    pages: dict[str, tuple[str, str]]
-    passing: dict[str, list[Fault]]
-
-    def content(self, path: str) -> tuple[str, bytes] | None:
-        if path in self.pages:
-            kind, text = self.pages[path]
-            return kind, text.replace("{site}", self.url).encode()
-        return super().content(path)
-
-    def next_fault(self, path: str) -> Fault | None:
-        waiting = self.passing.get(path)
-        return waiting.pop(0) if waiting else None
-
-
-class Faults(dict[str, Fault]):
-    """What `PressSite` asks for each request: a fault that passes, else one that stays."""
-
-    def __init__(self, site: Site) -> None:
-        super().__init__()
-        self.site = site
-
-    def get(self, path: str, default: Fault | None = None) -> Fault | None:
-        return self.site.next_fault(path) or super().get(path, default)
-
-
-@pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """100 frames of 320x240 at 25 a second, with sound."""
-    path = tmp_path_factory.mktemp("film") / "film.mp4"
-    picture = ["-f", "lavfi", "-i", "testsrc=size=320x240:rate=25:duration=4"]
-    sound = ["-f", "lavfi", "-i", "sine=440:duration=4"]
-    command = ["ffmpeg", "-v", "error", "-nostdin", *picture, *sound, "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
-    subprocess.run([*command, path], check=True)
-    return path
-
-
-@pytest.fixture
-def site(tmp_path: Path, film: Path) -> Iterator[Site]:
-    folder = tmp_path / "served"
-    folder.mkdir()
-    shutil.copy(film, folder / "a.mp4")
-    with Site(folder) as running:
-        running.pages, running.passing, running.faults = {}, {}, Faults(running)
-        yield running
 
 
 @pytest.fixture
@@ -294,6 +249,97 @@ def test_a_full_disk_ends_the_run_with_nothing_half_written(site: Site, workspac
     assert run(workspace, player(site, "/video/a.mp4")).ok == 1
 
 
+def test_words_of_the_title(site: Site, workspace: Workspace) -> None:
+    """Of a page the title is known before; of a file it never is, so no word of it is missed."""
+    for name, title in (
+        ("a", "Ana Ruiz: PRESS-conference, Rome"),
+        ("b", "Ana Ruiz hits practice balls"),
+        ("c", "Ana Ruiz"),
+    ):
+        site.pages[f"/{name}.html"] = ("text/html", PAGE.format(title=title, day="2024-05-12"))
+    who = player(site, "/a.html", "/b.html", "/c.html", "/video/a.mp4")
+    options = FindOptions(
+        since=date(2000, 1, 1), title_must=("press conference",), title_must_not=("Práctice", "highlights")
+    )
+    found = plan_fetch([who], workspace, options, manners=HASTY, quiet=True)
+    assert [candidate.leave for candidate in found] == [
+        None,
+        "its title lacks “press conference”",
+        "its title lacks “press conference”",
+        None,
+    ]
+    unwanted = FindOptions(since=date(2000, 1, 1), title_must_not=("practice",))
+    assert [c.leave for c in plan_fetch([who], workspace, unwanted, manners=HASTY, quiet=True)] == [
+        None,
+        "its title has “practice”",
+        None,
+        None,
+    ]
+
+
+def test_a_quota_bounds_the_dataset(site: Site, workspace: Workspace, film: Path) -> None:
+    """A film that doesn't fit fails; a quota that is used up ends the run; with a larger one it goes on."""
+    padding = 5 << 20
+    large = film.read_bytes() + padding.to_bytes(4, "big") + b"free" + bytes(padding - 8)
+    (site.folder / "large.mp4").write_bytes(large)
+    who = player(site, "/video/large.mp4", "/video/a.mp4")
+    narrow = replace(HASTY, quota_bytes=used_bytes(workspace.root) + padding)
+    report = run(workspace, who, manners=narrow)
+    assert (report.ok, [kind for _, kind, _ in report.failures]) == (1, ["disk"])
+    with pytest.raises(CannotWrite, match="--quota-gb"):
+        run(workspace, who, manners=replace(HASTY, quota_bytes=1000), retry=Retry())
+    assert used_bytes(workspace.root) < padding
+    assert run(workspace, who, retry=Retry("disk")).ok == 2
+
+
+def test_what_a_feed_drops_is_still_known(site: Site, workspace: Workspace) -> None:
+    item = "<item><title>Ana Ruiz speaks</title><link>{site}/video/b.mp4</link></item>"
+    rss = '<?xml version="1.0"?><rss version="2.0"><channel><title>All</title>%s</channel></rss>'
+    site.pages["/feed.xml"] = ("application/rss+xml", rss % item)
+    who, other = Player("Ana Ruiz", feeds=(f"{site.url}/feed.xml",)), player(site, "/video/a.mp4")
+    other = replace(other, name="Bo Li")
+    assert [kind for _, kind, _ in run(workspace, who, other).failures] == ["gone"]
+    site.pages["/feed.xml"] = ("application/rss+xml", rss % "")
+    shutil.copy(site.folder / "a.mp4", site.folder / "b.mp4")
+    assert run(workspace, who).failed == 1  # nobody asked for it again
+    report = run(workspace, who, retry=Retry("gone"))
+    assert (report.total, report.ok, report.done_now) == (1, 1, 1)  # and nothing of the other player
+    rows = {row["title"]: row for row in workspace.read("videos").to_pylist()}
+    assert rows["Ana Ruiz speaks"]["player_id"] == "P0001"
+
+
+def test_what_is_left_now_is_not_brought_back(site: Site, workspace: Workspace) -> None:
+    site.pages["/press.html"] = ("text/html", PAGE.format(title="Ana Ruiz", day="2024-05-12"))
+    site.faults["/video/a.mp4"] = Fault(status=503)
+    who = player(site, "/press.html")
+    assert run(workspace, who).failed == 1
+    site.faults.clear()
+    late = FindOptions(since=date(2025, 1, 1))
+    assert run(workspace, who, options=late, retry=Retry()).total == 0
+
+
+def test_opting_out_by_name_before_anybody_is_enrolled(site: Site, workspace: Workspace) -> None:
+    who, listed = player(site, "/video/a.mp4"), [OptOut(name="ANA RUÍZ")]
+    [candidate] = plan_fetch([who], workspace, ALWAYS, manners=HASTY, opt_outs=listed, quiet=True)
+    assert candidate.leave == "opted out"
+    report = run(workspace, who, opt_outs=listed)
+    assert (report.skipped, site.requests) == (1, [])
+    assert run(workspace, who).skipped == 1  # the list stays
+    assert workspace.read("players")["opt_out"].to_pylist() == [True]
+    (workspace.root / "opt_out.csv").unlink()
+    assert run(workspace, who).ok == 1
+
+
+def test_a_video_opts_out_however_its_address_is_written(site: Site, workspace: Workspace) -> None:
+    shutil.copy(site.folder / "a.mp4", site.folder / "b.mp4")
+    who = player(site, "/video/a.mp4", "/video/b.mp4")
+    run(workspace, who)
+    (workspace.root / "opt_out.csv").write_text(f"url\n{site.url}/video/a.mp4?utm_source=letter#t=3\n")
+    report = run(workspace, who)
+    assert (report.ok, report.skipped) == (1, 1)
+    assert [row["source_url"][-5:] for row in workspace.read("videos").to_pylist()] == ["b.mp4"]
+
+
 def test_who_opted_out_is_not_asked_about(site: Site, workspace: Workspace) -> None:
     ana = player(site, "/video/a.mp4", "/press.html")
     bo = Player("Bo Li", feeds=(f"{site.url}/feed.xml",))
@@ -439,12 +485,17 @@ def test_a_playlist_that_is_called_a_film(site: Site, workspace: Workspace, segm
     assert list(kinds(workspace).values()) == ["not_video"]
 
 
-def test_processes_share_the_work(site: Site, workspace: Workspace) -> None:
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_processes_share_the_work(
+    site: Site, workspace: Workspace, engine: str, request: pytest.FixtureRequest
+) -> None:
+    if engine == "ray":
+        request.getfixturevalue("ray_cluster")
     paths = []
     for n in range(4):
         shutil.copy(site.folder / "a.mp4", site.folder / f"{n}.mp4")
         paths.append(f"/video/{n}.mp4")
-    report = run(workspace, player(site, *paths, "/video/gone.mp4"), workers=2)
+    report = run(workspace, player(site, *paths, "/video/gone.mp4"), engine=engine, workers=2)
     assert (report.ok, report.failed) == (4, 1)
     assert workspace.read("videos").num_rows == 4
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,50 @@ def test_a_table_never_written_is_empty(tmp_path: Path):
         assert workspace.read("gestures").num_rows == 0
         workspace.write("players", from_rows(TABLES["players"], [samples.player()]))
         assert workspace.read("players").num_rows == 1
+
+
+def test_private_tables_are_their_owner_s_from_the_first_byte_on(tmp_path: Path):
+    private = [{"player_id": "P0001", "name": "Ana Ruiz", "aliases": [], "urls": [], "feeds": [], "query": None}]
+    with open_workspace(tmp_path / "d", create=True) as workspace:
+        path = workspace.table_path("players_private")
+        path.parent.mkdir()
+        path.with_name(".players_private.tmp.parquet").touch(mode=0o644)  # what a killed run left
+        workspace.write("players_private", from_rows(TABLES["players_private"], private))
+        workspace.write("players", from_rows(TABLES["players"], [samples.player()]))
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(workspace.table_path("players").stat().st_mode) != 0o600
+    with replacing(tmp_path / "x", private=True) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+
+
+def test_later_stages_complete_the_videos(tmp_path: Path):
+    """The newest check and the outcome stand in `videos`, in whatever order they were committed, and go with their rows."""
+
+    def commit(stage: str, item: str, **rows: list[dict[str, object]]) -> None:
+        workspace.ledger.plan(stage, {item: ""})
+        workspace.ledger.record(stage, Outcome(item, "ok", rows=rows))
+
+    def check(day: int, found: str) -> dict[str, object]:
+        at = datetime(2026, 5, day, tzinfo=UTC)
+        return {"video_id": "v1", "checked_at": at, "availability": found, "message": None, "made_by": "x"}
+
+    match = {"video_id": "v2", "outcome": "win", "event": "Rome", "round": "F", "matched_by": [], "made_by": "x"}
+    with open_workspace(tmp_path / "d", create=True) as workspace:
+        commit("availability", "2", availability=[check(2, "gone")])
+        commit("fetch", "v1", videos=[samples.video("v1")])
+        commit("fetch", "v2", videos=[samples.video("v2")])
+        assert workspace.read("videos")["availability"].to_pylist() == ["gone", "available"]
+        commit("availability", "1", availability=[check(1, "private")])
+        commit("outcomes", "v2", outcomes=[match])
+        first, second = workspace.read("videos").to_pylist()
+        assert (first["availability"], first["checked_at"]) == ("gone", datetime(2026, 5, 2, tzinfo=UTC))
+        assert (first["outcome"], first["event"]) == ("unknown", None)
+        assert (second["outcome"], second["event"], second["round"]) == ("win", "Rome", "F")
+        assert workspace.read("availability").num_rows == 2
+        workspace.ledger.retire("availability", ["2"])
+        workspace.ledger.retire("outcomes", ["v2"])
+        first, second = workspace.read("videos").to_pylist()
+        assert (first["availability"], second["outcome"]) == ("private", "unknown")
 
 
 def test_no_dataset_there(tmp_path: Path):
