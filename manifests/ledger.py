@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,6 +168,46 @@ class Ledger:
                 self._db.execute("DELETE FROM inputs WHERE stage = ? AND item = ?", (stage, item))
                 self._db.execute("DELETE FROM items WHERE stage = ? AND item = ?", (stage, item))
 
+    def forget(self, named: Callable[[str], bool], clean: Callable[[str, pa.Table], pa.Table]) -> int:
+        """Take every trace of somebody out, also from the file's free pages.
+
+        Args:
+            named: whether a text (an item's key, its message, its input) tells of them.
+            clean: a table's name and rows to the rows without theirs.
+
+        Returns:
+            How many entries were removed or rewritten.
+        """
+        count = 0
+        self._db.execute("PRAGMA secure_delete=ON")
+        with self._transaction():
+            for stage, item, name, blob in self._db.execute(
+                "SELECT stage, item, table_name, rows FROM outputs"
+            ).fetchall():
+                before = pa.ipc.open_stream(blob).read_all()
+                after = clean(name, before)
+                if after.equals(before):
+                    continue
+                where = "WHERE stage = ? AND item = ? AND table_name = ?"
+                if after.num_rows:
+                    self._db.execute(f"UPDATE outputs SET rows = ? {where}", (_blob(after), stage, item, name))  # noqa: S608
+                else:
+                    self._db.execute(f"DELETE FROM outputs {where}", (stage, item, name))  # noqa: S608
+                self._make_stale(name)
+                count += 1
+            for stage, item, row in self._db.execute("SELECT stage, item, row FROM inputs").fetchall():
+                if named(row):
+                    self._db.execute("DELETE FROM inputs WHERE stage = ? AND item = ?", (stage, item))
+                    count += 1
+            for stage, item, message in self._db.execute("SELECT stage, item, message FROM items").fetchall():
+                if named(f"{item} {message or ''}"):
+                    self._db.execute("DELETE FROM items WHERE stage = ? AND item = ?", (stage, item))
+                    count += 1
+        with self._explained():
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return count
+
     def stale_tables(self) -> set[str]:
         """Tables whose Parquet file lacks something that was committed here."""
         return {row[0] for row in self._db.execute("SELECT table_name FROM stale")}
@@ -239,7 +279,10 @@ class Ledger:
 
 
 def _pack(table: Table, rows: list[Row]) -> bytes:
-    data = from_rows(table, rows)
+    return _blob(from_rows(table, rows))
+
+
+def _blob(data: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, data.schema) as writer:
         writer.write_table(data)

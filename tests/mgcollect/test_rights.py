@@ -1,0 +1,128 @@
+"""Forgetting: no byte of the person's name or frames stays in the folder; others keep theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from manifests.checks import verify
+from manifests.errors import BadInput
+from manifests.ledger import Outcome
+from manifests.poses import Poses, write_poses
+from manifests.release_build import build
+from manifests.tables import TABLES, from_rows
+from manifests.workspace import Workspace, open_workspace
+from mgcollect.rights import forget_in
+from tests.manifests import samples
+
+NAMES = {"P0001": "Zebedia Quux", "P0002": "Bo Lind", "P0003": "Cy Moreau"}
+PIXELS = {person: f"pixels of {person} ".encode() * 50 for person in NAMES}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Three people with a video, a clip, poses and a gesture each; fetched through the ledger; one release."""
+    root = tmp_path / "dataset"
+    private = {"aliases": [], "urls": [], "feeds": [], "query": None}
+    with open_workspace(root, create=True) as workspace:
+        people = [samples.player(person) for person in NAMES]
+        workspace.write("players", from_rows(TABLES["players"], people))
+        names = [{"player_id": person, "name": name, **private} for person, name in NAMES.items()]
+        workspace.write("players_private", from_rows(TABLES["players_private"], names))
+        rows: dict[str, list[samples.Row]] = {"clips": [], "gestures": [], "annotations": []}
+        for i, (person, name) in enumerate(NAMES.items(), 1):
+            video, clip = f"video-{i:04d}", f"clip-{i:04d}"
+            made = samples.video(video, person, title=f"{name} after the final", found_by=[f"ytsearch: {name}"])
+            workspace.ledger.plan("fetch", {video: "x"}, {video: {"query": name}})
+            workspace.ledger.record("fetch", Outcome(video, "ok", message=f"found {name}", rows={"videos": [made]}))
+            rows["clips"].append(samples.clip(clip, video, person))
+            rows["gestures"].append(samples.gesture(f"g{i}", clip, person, video_id=video))
+            rows["annotations"].append(samples.annotation(f"a{i}", clip))
+            for path in (root / made["path"], root / "clips" / video / f"{clip}.mp4"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(PIXELS[person])
+            points = np.random.default_rng(i).uniform(1, 9, (100, 17, 3)).astype(np.float32)
+            write_poses(
+                Poses(clip, "coco17", points, np.zeros((100, 4), np.float32)), workspace.table_path("poses", clip)
+            )
+        for table, some in rows.items():
+            workspace.write(table, from_rows(TABLES[table], some))
+        build(workspace, "1.0.0", quiet=True)
+    return root
+
+
+def _forget(root: Path, **whom: str):
+    with open_workspace(root) as workspace:
+        return forget_in(workspace, **whom)
+
+
+def _texts(root: Path) -> str:
+    """All that the folder says, unpacked: raw bytes, and every Parquet table's rows."""
+    said = []
+    for path in root.rglob("*"):
+        if path.is_file():
+            said += [path.name, path.read_bytes().decode("latin-1")]
+            if path.suffix == ".parquet":
+                said.append(str(pq.read_table(path).to_pylist()))
+    return "\n".join(said)
+
+
+def test_no_byte_of_the_person_stays(dataset: Path):
+    before = _texts(dataset)
+    assert all(word in before for word in ("Zebedia Quux", "pixels of P0001", "clip-0001"))
+    report = _forget(dataset, player="P0001")
+    after = _texts(dataset)
+    for word in ("Zebedia", "Quux", "pixels of P0001", "clip-0001"):
+        assert word not in after, word
+    (tombstone,) = [path for path in dataset.rglob("*") if path.is_file() and b"video-0001" in path.read_bytes()]
+    assert tombstone.name == "opt_out.csv"
+    assert report.rows == {"players": 1, "players_private": 1, "clips": 1, "gestures": 1, "annotations": 1}
+    assert report.releases == ("1.0.0",)
+    assert report.files == 3  # the video, the clip, its poses
+    assert any("given out" in line for line in report.left)
+
+
+def test_others_keep_theirs_and_the_next_release_is_sound(dataset: Path):
+    _forget(dataset, player="P0001")
+    with open_workspace(dataset) as workspace:
+        assert workspace.read("videos")["video_id"].to_pylist() == ["video-0002", "video-0003"]
+        assert set(workspace.ledger.entries("fetch")) == {"video-0002", "video-0003"}
+        built = build(workspace, "1.1.0", quiet=True).path
+    assert verify(built).findings == ()
+    assert (dataset / "clips" / "video-0002" / "clip-0002.mp4").read_bytes() == PIXELS["P0002"]
+
+
+def test_a_rerun_does_not_bring_it_back(dataset: Path):
+    _forget(dataset, player="P0001")
+
+    def fetch_again(workspace: Workspace) -> None:
+        workspace.ledger.plan("fetch", {"video-0001": "x"})
+        row = samples.video("video-0001", "P0009")  # also under another pseudonym
+        workspace.ledger.record("fetch", Outcome("video-0001", "ok", rows={"videos": [row]}))
+
+    with open_workspace(dataset) as workspace:
+        assert workspace.opted_out().covers({"video_id": "video-0001"})
+        fetch_again(workspace)
+        assert "video-0001" not in workspace.read("videos")["video_id"].to_pylist()
+
+
+def test_a_video_alone(dataset: Path):
+    report = _forget(dataset, video="video-0002")
+    assert report.rows == {"clips": 1, "gestures": 1, "annotations": 1}
+    assert "pixels of P0002" not in _texts(dataset)
+    assert "Bo Lind" in str(pq.read_table(dataset / "tables" / "players_private.parquet").to_pylist())
+
+
+def test_twice_is_as_once(dataset: Path):
+    _forget(dataset, player="P0001")
+    again = _forget(dataset, player="P0001")
+    assert (again.rows, again.ledger, again.files, again.releases) == ({}, 0, 0, ())
+
+
+@pytest.mark.parametrize("whom", [{}, {"player": "P0001", "video": "v"}, {"player": "P0099"}, {"video": "nothing"}])
+def test_whom_nobody_knows(dataset: Path, whom: dict[str, str]):
+    with pytest.raises(BadInput):
+        _forget(dataset, **whom)
