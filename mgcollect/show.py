@@ -224,6 +224,8 @@ def show_consensus(report: ConsensusReport) -> None:
     show_table("", ["clips", "candidates", "gestures", "label disputed", "clips without", "unusable"], [row])
     per_class = sorted(report.per_class.items(), key=lambda item: -item[1])
     console.print("  " + ", ".join(f"{label} {count}" for label, count in per_class))
+    how = "by majority" if report.rule == "majority" else "by the label model"
+    console.print(f"  agreed on {how}; {len(report.disputes)} disputes stand in reports/disputes.json")
     console.print("Next: [bold]mgcollect release build --version 1.0.0[/bold]")
 
 

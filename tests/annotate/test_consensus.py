@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,9 @@ from annotate.opinions import Opinion, Segment
 from manifests.errors import BadInput
 from manifests.ids import gesture_id
 from manifests.taxonomy import LABELS
+from manifests.workspace import open_workspace
 from tests.annotate.datasets import dataset, table
+from tests.annotate.test_report_page import crowd_dataset
 from tests.manifests.samples import annotation
 
 
@@ -145,3 +149,23 @@ def test_the_table(tmp_path):
     assert (gesture["n_annotators"], gesture["agreement"], gesture["adjudicated"]) == (2, 1.0, False)
     assert report.rule == "majority"  # two annotators are too few for the label model
     assert report.disputes
+
+
+def test_the_label_model_decides_where_three_judged_enough_clips(tmp_path):
+    with open_workspace(tmp_path / "d", create=True) as workspace:
+        crowd_dataset(tmp_path / "d", workspace, clips=30, extra=0)
+        report = consensus(workspace)
+        believed = workspace.read("gestures").to_pylist()
+        voted = consensus(workspace, rule="majority")
+        crowd_dataset(tmp_path / "d", workspace, clips=29, extra=0)
+        few = consensus(workspace)
+        written = json.loads((workspace.root / "reports" / "disputes.json").read_text())
+    assert (report.rule, voted.rule, few.rule) == ("dawid-skene", "majority", "majority")
+    assert len(believed) == report.gestures > 0
+    assert all(row["made_by"].startswith("mgcollect") and "dawid-skene" in row["made_by"] for row in believed)
+    assert all(0 <= row["start"] < row["end"] <= 500 and row["n_annotators"] == 3 for row in believed)
+    certainties = [dispute["certainty"] for dispute in report.disputes]
+    assert certainties == sorted(certainties)
+    assert max(certainties) <= 0.8
+    # What is disputed says who said what, and its chances are what the annotators gave.
+    assert all(dispute["said"] and sum(dispute["chances"].values()) + dispute["nothing"] <= 1.05 for dispute in written)
