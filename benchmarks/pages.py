@@ -135,7 +135,7 @@ table { border-collapse: collapse } th, td { padding: .25rem .6rem; text-align: 
 td { font-variant-numeric: tabular-nums; white-space: nowrap }
 .scroll { overflow-x: auto } .note { border-left: .3rem solid var(--warn); padding: .3rem .8rem }
 .digest { overflow-wrap: anywhere } small { opacity: .75 }
-svg, img { display: block } figure { margin: 1.5rem 0 } img { max-width: none; background: white }
+svg, img { display: block } figure { margin: 1.5rem 0 } img { max-width: max(100%, 32rem); height: auto; background: white }
 figcaption { font-size: .9rem } .bar { fill: var(--bar) } .interval { stroke: var(--ink); stroke-width: 1.5 }
 .track { fill: var(--line) } .confusion td { text-align: right; min-width: 2rem }
 """
