@@ -49,6 +49,10 @@ class Release:
         self.path = path
         self.info = info
 
+    def __reduce__(self) -> tuple[type[Release], tuple[Path, dict[str, Any]]]:
+        # Open files don't travel to another process, which opens its own.
+        return Release, (self.path, self.info)
+
     @property
     def version(self) -> str:
         """Its version, such as "1.0.0"."""
