@@ -92,7 +92,7 @@ class JoinMatch:
         near = [match for match in item["matches"] if match["date"] <= day <= match["date"] + latest]
         if not near:
             raise ItemSkipped(f"unmatched: its player has no match around {day}")
-        left = _that_agree(title, near)
+        left = _that_agree(title, near, item["matches"])
         if not left:
             raise ItemSkipped("unmatched: no match of its player around that day agrees with its title")
         if len(left) > 1:
@@ -108,15 +108,19 @@ class JoinMatch:
         }
 
 
-def _that_agree(title: str, near: list[Row]) -> list[Row]:
+def _that_agree(title: str, near: list[Row], played: list[Row]) -> list[Row]:
     """The matches around its day that agree with all that a title names.
+
+    Args:
+        played: all matches of the player, for a title may name an event of another week.
 
     Raises:
         ItemSkipped: the title names neither event nor opponent, or what it says of rounds may be read in two ways.
     """
+    names_some = any(_names_event(title, match) for match in played)
     left = [match for match in near if _names_event(title, match)]
     if against := [match for match in near if _names_opponent(title, match)]:
-        left = [match for match in against if match in left or not left]
+        left = [match for match in against if match in left or not names_some]
     elif not left:
         raise ItemSkipped("unmatched: its title names neither the event nor the opponent of a match around that day")
     if any(not match["sure"] for match in left):
