@@ -1,0 +1,1 @@
+"""How fast things are: scripts that measure, and the figures they gave."""
