@@ -28,7 +28,8 @@ def read_gold(workspace: Workspace) -> dict[str, tuple[Segment, ...]]:
     path = workspace.root / GOLD_FILE
     if not path.exists():
         return {}
-    clips = workspace.read("clips")
+    seen = set(workspace.read("clips")["clip_id"].to_pylist())
+    clips = workspace.read("clips", everything=True)
     n_frames = dict(zip(clips["clip_id"].to_pylist(), clips["n_frames"].to_pylist(), strict=True))
     sheet = read_sheet(path, _COLUMNS, _COLUMNS)
     found: dict[str, list[Segment]] = defaultdict(list)
@@ -43,7 +44,12 @@ def read_gold(workspace: Workspace) -> dict[str, tuple[Segment, ...]]:
             of_clip.append(Segment(int(cells["start"]), int(cells["end"]), cells["label"]))
     if wrong:
         raise bad_rows(path, wrong, nothing="nothing was measured or sent")
-    return {clip: tuple(sorted(of_clip, key=lambda s: (s.start, s.end, s.label))) for clip, of_clip in found.items()}
+    # A clip whose person opted out may still stand in the file; it is known to nobody any more.
+    return {
+        clip: tuple(sorted(of_clip, key=lambda s: (s.start, s.end, s.label)))
+        for clip, of_clip in found.items()
+        if clip in seen
+    }
 
 
 def _problem(cells: dict[str, str], n_frames: dict[str, int]) -> str:

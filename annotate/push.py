@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from tqdm import tqdm
 
-from annotate.crowd_design import CrowdDesign, write_design
+from annotate.crowd_design import CrowdDesign, read_design, write_design
 from annotate.label_studio import prediction
 from annotate.project import DEFAULT_TITLE, Task, ensure_project, serve_folder, tasks_of
 from annotate.server import ONCE, Server, ServerAway, connected, explained
@@ -82,7 +82,8 @@ def push(
 
     Args:
         project: its title; it is made if there is none.
-        design: how many people see a clip, and which clips are shown without proposals; two and none unless given.
+        design: how many people see a clip, and which clips are shown without proposals; as in the last push unless
+            given, and at first two and none.
         server: the environment's unless given.
 
     Raises:
@@ -94,7 +95,7 @@ def push(
     clips = {row["clip_id"]: row for row in rows_of(workspace.read("clips")) if row["kept"] and row["path"]}
     if not clips:
         raise BadInput(f"{workspace.root} has no kept clip yet. Run `mgcollect segment` first.")
-    design = design or CrowdDesign()
+    design = design or read_design(workspace)
     proposals, versions = _proposals(workspace, clips)
     predictions = {
         clip: {version: prediction(rows, clips[clip]["n_frames"]) for version, rows in of_clip.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,22 +47,33 @@ def propose(
 def push(
     dataset: Dataset = _DATASET,
     project: Project = _PROJECT,
-    annotators: Annotated[int, typer.Option("--annotators", min=1, help="How many annotate each clip.")] = 2,
+    annotators: Annotated[
+        int | None, typer.Option("--annotators", min=1, help="How many annotate each clip; 2 at first.")
+    ] = None,
     without_proposals: Annotated[
-        float,
-        typer.Option(min=0.0, max=0.99, help="Share of the clips shown without proposals, to see how far they lead."),
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            min=0.0, max=0.99, help="Share of clips shown without proposals, to see how far they lead; 0 at first."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Put clips and proposals into Label Studio; LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where.
 
+    What isn't given stays as in the last push.
+
     Example:  mgcollect annotate push --annotators 3
     """
-    from annotate.crowd_design import CrowdDesign
+    from annotate.crowd_design import read_design
     from annotate.push import push as run
 
-    design = CrowdDesign(per_task=annotators, without_proposals=without_proposals)
     with open_workspace(dataset) as workspace:
+        last = read_design(workspace)
+        design = replace(
+            last,
+            per_task=last.per_task if annotators is None else annotators,
+            without_proposals=last.without_proposals if without_proposals is None else without_proposals,
+        )
         report = run(workspace, project=project, design=design, quiet=quiet)
     if not quiet:
         show_push(report)

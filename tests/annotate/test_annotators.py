@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from annotate.annotators import Treatment, annotators, profiles
+from annotate.gold import read_gold
 from annotate.opinions import Opinion, Segment
 from manifests.errors import BadInput
 from tests.annotate.datasets import dataset, proposal, table
@@ -112,3 +113,14 @@ def test_wrong_gold(tmp_path, row, text):
         (workspace.root / "gold.csv").write_text(f"clip_id,start,end,label\nc1,1,2,head_up\n{row}\n")
         with pytest.raises(BadInput, match=text):
             annotators(workspace)
+
+
+def test_gold_of_one_who_opted_out_is_nobodys(tmp_path):
+    with dataset(tmp_path / "d", ["c1", "c2"], []) as workspace:
+        (workspace.root / "gold.csv").write_text("clip_id,start,end,label\nc1,1,2,head_up\nc2,1,2,head_up\n")
+        assert sorted(read_gold(workspace)) == ["c1", "c2"]
+        clips = workspace.read("clips").to_pylist()
+        rows = [row | {"video_id": "v2"} if row["clip_id"] == "c2" else row for row in clips]
+        workspace.write("clips", table("clips", rows))
+        (workspace.root / "opt_out.csv").write_text("player_id,video_id\n,v2\n")
+        assert sorted(read_gold(workspace)) == ["c1"]

@@ -192,7 +192,8 @@ def test_some_clips_are_shown_without_proposals(admin, folder):
     bare = {clip for clip in CLIPS if not design.shows_proposals(clip)}
     with dataset(folder, CLIPS, proposals) as workspace:
         push(workspace, project="some without", server=admin, quiet=True)
-        report = push(workspace, project="some without", design=design, server=admin, quiet=True)
+        push(workspace, project="some without", design=design, server=admin, quiet=True)
+        report = push(workspace, project="some without", server=admin, quiet=True)  # the design stays
         project = open_project(admin, "some without")
         shown = {task.clip_id for task in tasks_of(admin, project.id) if task.predictions}
     assert 0 < len(bare) < len(CLIPS)
