@@ -33,6 +33,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 _EACH = 5  # won, and lost, recordings at least
 _PEOPLE = 3
+_OUTSIDE = 0.9  # of the recordings must have stretches without a gesture; the others are described by the average
 _PERMUTATIONS = 1000
 
 
@@ -68,10 +69,12 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     if method.describe_videos is None:
         outside = corpus.outside_gestures(videos)
         without = replace(method, name=f"{method.name}, outside gestures")
-        if all(video.samples for video in outside):
+        if np.mean([bool(video.samples) for video in outside]) >= _OUTSIDE:
             _score_one(corpus, outside, won, without, seed, result)
         else:
-            result.omitted.append("outside gestures: needs stretches without a gesture, with poses, in every recording")
+            result.omitted.append(
+                f"outside gestures: needs stretches without a gesture, with poses, in {_OUTSIDE:.0%} of the recordings"
+            )
     return result
 
 
