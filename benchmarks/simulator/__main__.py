@@ -1,4 +1,4 @@
-"""`python -m benchmarks.simulator`: write a simulated dataset, draw sheets of gestures, measure the simulator's speed."""
+"""`python -m benchmarks.simulator`: write a simulated dataset, draw sheets of gestures, measure speed and difficulty."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.simulator.corpus import simulate, write_dataset
+from benchmarks.simulator.difficulty import measure
 from benchmarks.simulator.estimator import N_JOINTS
 from benchmarks.simulator.sheets import draw_sheet
 from manifests.errors import MgcollectError
@@ -36,6 +37,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     sheet.add_argument("labels", nargs="*", choices=[*LABELS, []], help="classes; all without")
     sheet.add_argument("--seed", type=int, default=0)
     commands.add_parser("speed", help="frames a second of processor time, on one core")
+    difficulty = commands.add_parser("difficulty", help="how well plain methods recognise the gestures")
+    difficulty.add_argument("--seed", type=int, default=1)
     return parser.parse_args(argv)
 
 
@@ -48,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _write(arguments)
             case "sheet":
                 draw_sheet(arguments.labels or LABELS, arguments.picture, arguments.seed)
+            case "difficulty":
+                for score in measure(arguments.seed):
+                    print(score)
             case _:
                 _speed()
     except MgcollectError as error:

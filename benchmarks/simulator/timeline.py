@@ -21,17 +21,17 @@ __all__ = ["MEDIAN_SECONDS", "OUTCOME_SHIFT", "SHARES", "Segment", "Timeline", "
 
 _ILLUSTRATIVE_SHARE = 0.31
 _BY_FREQUENCY = (
-    *("touching_face", "pressing_lips", "moving_torso", "touching_jaw", "crossing_fingers", "rubbing_hands"),
-    *("manipulating_objects", "head_up", "touching_head", "folding_arms", "playing_hair", "touching_hat"),
-    *("sitting_straight", "touching_arms", "touching_neck", "bulging_face", "touching_ears", "shaking_shoulders"),
-    *("touching_forehead", "rubbing_eyes", "minaret_gesture", "turtle_neck", "adjusting_collar", "dusting_clothes"),
-    *("biting_nails", "hold_back_arms", "covering_face", "arms_behind_body", "scratching_back"),
+    *("touching_face", "rubbing_hands", "touching_jaw", "crossing_fingers", "pressing_lips", "playing_hair"),
+    *("manipulating_objects", "touching_head", "moving_torso", "bulging_face", "touching_forehead", "folding_arms"),
+    *("touching_neck", "head_up", "touching_ears", "touching_arms", "touching_hat", "minaret_gesture"),
+    *("rubbing_eyes", "sitting_straight", "hold_back_arms", "adjusting_collar", "dusting_clothes", "shaking_shoulders"),
+    *("biting_nails", "turtle_neck", "covering_face", "arms_behind_body", "scratching_back"),
     *("touching_suprasternal_notch", "arms_akimbo"),
 )
 
 
 def _shares() -> dict[str, float]:
-    tail = (np.arange(1, len(_BY_FREQUENCY) + 1) + 3.0) ** -1.7  # the law of Zipf and Mandelbrot
+    tail = (np.arange(1, len(_BY_FREQUENCY) + 1) + 5.0) ** -1.6  # the law of Zipf and Mandelbrot
     tail *= (1 - _ILLUSTRATIVE_SHARE) / tail.sum()
     return {"illustrative": _ILLUSTRATIVE_SHARE, **dict(zip(_BY_FREQUENCY, tail.tolist(), strict=True))}
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.simulator import Corpus, simulate, write_dataset
 from benchmarks.simulator.__main__ import main
+from benchmarks.simulator.difficulty import measure
 from benchmarks.simulator.people import draw_person
 from benchmarks.simulator.timeline import MEDIAN_SECONDS, OUTCOME_SHIFT, SHARES, class_weights, draw_timeline
 from manifests.errors import BadInput
@@ -175,3 +176,29 @@ def test_commands(tmp_path, capsys):
 def test_wrong_settings_are_refused(wrong, message):
     with pytest.raises(BadInput, match=message):
         simulate(**{**SMALL, **wrong})
+
+
+@pytest.mark.slow
+def test_the_default_is_hard_for_a_ridge_but_not_hopeless():
+    """Across people, a ridge on noisy positions beats the largest class and is far from what the true movement gives away."""
+    scores = {(s.skeleton, s.noise, s.method): s for s in measure(1, people=20, videos=20, minutes=6)}
+    ridge, truth = scores["coco17", 1.0, "ridge"], scores["coco133", 0.0, "trees"]
+    assert ridge.top1 > ridge.largest_class + 0.05
+    assert ridge.top1 < 0.55
+    assert truth.top1 > ridge.top1 + 0.15  # 25 points and more with a few thousand gestures to learn from
+    assert scores["coco17", 0.0, "trees"].top1 > scores["coco17", 1.0, "trees"].top1
+
+
+def test_the_gestures_of_a_video_tell_its_outcome_in_part():
+    """Whoever knew the shift and the true gestures would rank won above lost videos three times in four: neither .5 nor 1."""
+    shift = np.array([OUTCOME_SHIFT.get(label, 0.0) for label in LABELS])
+    share = np.array([SHARES[label] for label in LABELS])
+    usual = np.log((share @ np.exp(shift / 2)) / (share @ np.exp(-shift / 2)))
+    ranks = {True: [], False: []}
+    rng = np.random.default_rng(4)
+    for number in range(1, 301):
+        won = bool(number % 2)
+        timeline = draw_timeline(draw_person(number, rng), won, 3 * 1500, 25, rng, 9.0)
+        ranks[won].append(sum(shift[LABELS.index(s.label)] - usual for s in timeline.segments))
+    auc = np.mean([w > lost for w in ranks[True] for lost in ranks[False]])
+    assert 0.65 < auc < 0.85
