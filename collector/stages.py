@@ -76,4 +76,5 @@ def attempt(stage: Stage, item: Row) -> Outcome:
         where = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119 - a label, not a path
         message = f"{type(error).__name__}: {error} (at {where})"
         return Outcome(key, "failed", "internal", message, seconds=time.monotonic() - started)
-    return Outcome(key, "ok", rows={stage.table: rows}, seconds=time.monotonic() - started)
+    # A stage that keeps its results in files of their own (poses) leaves no empty table behind.
+    return Outcome(key, "ok", rows={stage.table: rows} if rows else {}, seconds=time.monotonic() - started)

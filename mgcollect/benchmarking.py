@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from manifests.errors import BadInput
-from manifests.workspace import open_workspace
 from mgcollect.options import Quiet
+from mgcollect.releases import newest_release
 from mgcollect.show import show_scores
 
 __all__ = ["add_to"]
@@ -88,18 +88,10 @@ def compare(
 
 def _release_of(dataset: Path | None, out: Path, *, quiet: bool) -> Path:
     if dataset is not None:
-        return _newest(dataset)
+        return newest_release(dataset)
     from benchmarks.simulated import simulated_release
 
     return simulated_release(out / "simulated", quiet=quiet)
-
-
-def _newest(dataset: Path) -> Path:
-    with open_workspace(dataset) as workspace:
-        releases = [path.parent.parent for path in (workspace.root / "releases").glob("*.*.*/meta/info.json")]
-    if not releases:
-        raise BadInput(f"{dataset}: no release here. Build one with `mgcollect release build --version 1.0.0`.")
-    return max(releases, key=lambda path: [int(number) for number in path.name.split(".")])
 
 
 def add_to(app: typer.Typer) -> None:

@@ -11,9 +11,12 @@ from mgcollect.options import Quiet
 
 __all__ = ["add_to"]
 
+_DATASET = Path("demo/dataset")
+
 
 def demo(
-    folder: Annotated[Path, typer.Option("--folder", help="Where everything is put.")] = Path("demo"),
+    # Not from MGCOLLECT_DATASET: the demo never goes into a dataset of the user's own.
+    dataset: Annotated[Path, typer.Option("--dataset", help="Its dataset; all else is put beside it.")] = _DATASET,
     serve: Annotated[
         bool, typer.Option("--serve", help="Only open its project in Label Studio, until Ctrl-C.")
     ] = False,
@@ -27,9 +30,9 @@ def demo(
     from mgcollect.demo.run import serve as open_project
 
     if serve:
-        open_project(folder)
+        open_project(dataset)
     else:
-        run(folder, quiet=quiet)
+        run(dataset, quiet=quiet)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from manifests.errors import BadInput
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, Out, Quiet, ReleaseDir
 from mgcollect.show import show_build, show_verify
 from mgcollect.show_releases import show_diff, show_export, show_warnings
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "newest_release"]
 
 
 def build(
@@ -38,14 +39,18 @@ def build(
         show_build(report)
 
 
-def verify(release: ReleaseDir, quiet: Quiet = False) -> None:
+def verify(
+    release: Annotated[Path | None, typer.Argument(help="The release's folder [the dataset's newest].")] = None,
+    dataset: Dataset = Path("dataset"),
+    quiet: Quiet = False,
+) -> None:
     """Check a release: checksums, schemas, references, ranges, frames; people, footage and outcomes of its parts; leaks.
 
     Example:  mgcollect release verify dataset/releases/1.0.0
     """
     from manifests.checks import verify as run
 
-    report = run(release)
+    report = run(release or newest_release(dataset))
     if not quiet or report.findings:
         show_verify(report)
     if not quiet:
@@ -128,6 +133,19 @@ def export(
     report = export_release(format, release, out, quiet=quiet)
     if not quiet:
         show_export(report)
+
+
+def newest_release(dataset: Path) -> Path:
+    """Folder of the newest release in a dataset.
+
+    Raises:
+        BadInput: there is no dataset, or no release in it.
+    """
+    with open_workspace(dataset) as workspace:
+        releases = [path.parent.parent for path in (workspace.root / "releases").glob("*.*.*/meta/info.json")]
+    if not releases:
+        raise BadInput(f"{dataset}: no release here. Build one with `mgcollect release build --version 1.0.0`.")
+    return max(releases, key=lambda path: [int(number) for number in path.name.split(".")])
 
 
 def add_to(app: typer.Typer) -> None:

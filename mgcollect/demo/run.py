@@ -40,11 +40,11 @@ _NOTE = (
 
 @dataclass(frozen=True)
 class _Places:
-    folder: Path
+    dataset: Path
 
     @property
-    def dataset(self) -> Path:
-        return self.folder / "dataset"
+    def folder(self) -> Path:
+        return self.dataset.parent
 
     @property
     def players(self) -> Path:
@@ -58,19 +58,19 @@ class _Places:
         return LocalLabelStudio(self.folder / "label-studio", document_root=self.dataset, port=_LABEL_STUDIO_PORT)
 
 
-def demo(folder: Path = Path("demo"), *, quiet: bool = False) -> None:
-    """Fetch, segment, estimate poses, propose, annotate, release and score, in `folder`.
+def demo(dataset: Path = Path("demo/dataset"), *, quiet: bool = False) -> None:
+    """Fetch, segment, estimate poses, propose, annotate, release and score; footage and results go beside the dataset.
 
     Raises:
         Unavailable: a port is taken, ffmpeg or Label Studio is missing, a download can't be had, or a step failed.
     """
-    places = _Places(folder)
+    places = _Places(dataset)
     say = _Narrator(quiet)
 
     say.heading("Real people talking, edited into press conferences of three invented players")
-    conferences = make_footage(folder / "footage")
+    conferences = make_footage(places.folder / "footage")
     demo_weights()
-    with PressSite(folder / "footage", port=_SITE_PORT, conferences=conferences) as site:
+    with PressSite(places.folder / "footage", port=_SITE_PORT, conferences=conferences) as site:
         players_csv(places.players, conferences, site.url)
         say.line(f"{len(conferences)} videos, served at {site.url} as a page, in a feed and as a file")
         say.heading("Collect: download, cut into clips of the player, estimate poses")
@@ -109,16 +109,16 @@ def demo(folder: Path = Path("demo"), *, quiet: bool = False) -> None:
     say.last_screen(places, release)
 
 
-def serve(folder: Path = Path("demo")) -> None:
+def serve(dataset: Path = Path("demo/dataset")) -> None:
     """Open the demo's project in Label Studio and keep it running until Ctrl-C.
 
     Raises:
-        BadInput: there is no demo in `folder`.
+        BadInput: there is no such demo.
         Unavailable: the port is taken, or Label Studio is missing.
     """
-    places = _Places(folder)
-    if not places.dataset.exists():
-        raise BadInput(f"{folder}: no demo here. Run `make demo` first.")
+    places = _Places(dataset)
+    if not dataset.exists():
+        raise BadInput(f"{dataset}: no demo here. Run `make demo` first.")
     with places.label_studio() as server:
         user = server.users["admin"]
         console.print(f"Label Studio runs at [bold]{server.url}[/bold]   (Ctrl-C stops it)")

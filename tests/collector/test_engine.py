@@ -290,3 +290,13 @@ def test_status_counts_tables(workspace: Workspace, stage: Scripted):
     assert found.rows["clips"] == 0
     assert set(found.rows) == set(TABLES) - PRIVATE
     assert found.stages[0].kinds == {"gone": 1}
+
+
+def test_a_stage_without_rows_leaves_no_table(workspace: Workspace, tmp_path: Path):
+    class Silent(Scripted):
+        def process(self, item: Row) -> Iterator[Row]:
+            list(super().process(item))
+            yield from ()
+
+    assert run_stage(Silent(tmp_path / "notes"), _items(None), workspace, workers=0, quiet=True).ok == 1
+    assert not workspace.table_path("proposals").exists()

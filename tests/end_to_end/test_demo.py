@@ -46,7 +46,7 @@ KILLS = [
 
 def _start(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "mgcollect.main", "demo", "--folder", folder],
+        [sys.executable, "-m", "mgcollect.main", "demo", "--dataset", folder / "dataset"],
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "150"},
         stdout=subprocess.PIPE,
