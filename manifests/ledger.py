@@ -25,6 +25,8 @@ __all__ = ["Entry", "Ledger", "Outcome", "State"]
 
 State = Literal["pending", "ok", "failed", "skipped"]
 
+_JOINED_AT_ONCE = 256
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS items (
     stage TEXT NOT NULL, item TEXT NOT NULL, fingerprint TEXT NOT NULL, state TEXT NOT NULL,
@@ -228,8 +230,12 @@ class Ledger:
             self._db.execute("DELETE FROM stale WHERE table_name = ? AND generation = ?", (table.name, generation))
 
     def _outputs(self, table: Table) -> pa.Table:
-        blobs = self._db.execute("SELECT rows FROM outputs WHERE table_name = ?", (table.name,))
-        return pa.concat_tables([empty(table), *(pa.ipc.open_stream(blob).read_all() for (blob,) in blobs)])
+        parts = [empty(table)]
+        for (blob,) in self._db.execute("SELECT rows FROM outputs WHERE table_name = ?", (table.name,)):
+            parts.append(pa.ipc.open_stream(blob).read_all())
+            if len(parts) == _JOINED_AT_ONCE:  # a small table costs far more than its rows
+                parts = [pa.concat_tables(parts).combine_chunks()]
+        return pa.concat_tables(parts)
 
     def _make_stale(self, name: str) -> None:
         completes = [table.name for table in TABLES.values() if name in (by.table for by in table.completed_by)]
