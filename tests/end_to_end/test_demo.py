@@ -66,11 +66,13 @@ def _run(folder: Path) -> str:
 def _run_and_kill(folder: Path, line: str, after_s: float) -> None:
     with _start(folder) as process:
         assert process.stdout is not None
+        screen = []
         for said in process.stdout:
+            screen.append(said)
             if said.startswith(line):
                 break
         else:
-            pytest.fail(f"the demo ended before it said {line!r}")
+            pytest.fail(f"the demo ended before it said {line!r}:\n{''.join(screen)}")
         time.sleep(after_s)
         process.kill()
         assert process.wait() in (-signal.SIGKILL, 0)
