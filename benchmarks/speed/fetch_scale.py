@@ -36,7 +36,7 @@ __all__ = ["ScaleReport", "simulate"]
 _PER_PLAYER = 10
 _FAILS = {"dead": "gone", "returns": "gone", "private": "private", "throttled": "throttled"}
 _SAMPLE_S = 0.5
-_LONGEST_KILL_S = 8.0
+_LATEST_KILL_S = {"local": 8.0, "ray": 45.0}  # Ray takes its time to start
 
 
 @dataclass
@@ -86,7 +86,7 @@ def simulate(
         started = time.monotonic()
         finished: dict[int, int] = {}  # number, and how often it had been asked for by then
         for _ in range(kills):
-            _run_and_kill(command, moments.uniform(0, _LONGEST_KILL_S))
+            _run_and_kill(command, moments.uniform(0, _LATEST_KILL_S[engine]))
             time.sleep(1)  # for workers to follow their driver; what they have in hand is theirs to lose
             ok = _finished(folder, site, videos)
             report.lost += len(finished.keys() - ok)
