@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from manifests.taxonomy import LABELS
 from manifests.workspace import open_workspace
 from models.store import Item, PoseStore, Recording, write_store
 
-__all__ = ["prepare", "prepare_pyskl"]
+__all__ = ["prepare", "prepare_pretraining", "prepare_pyskl"]
 
 
 def prepare_pyskl(
@@ -50,29 +51,74 @@ def _recording(clip: PysklClip, part: str) -> Recording:
     return Recording(clip.positions[person], clip.confidence[person], clip.person, (item,))
 
 
-def prepare(source: Path | str, out: Path | str, *, gestures: bool = False, protocol: str | None = None) -> PoseStore:
-    """Prepare the poses of a release, a dataset or a pyskl pickle.
+def prepare(
+    source: Path | str,
+    out: Path | str,
+    *,
+    gestures: bool = False,
+    protocol: str | None = None,
+    people: Collection[str] | None = None,
+) -> PoseStore:
+    """Prepare the poses of a release or a dataset.
 
     Args:
         source: the folder of a release or of a dataset.
         gestures: one item per agreed gesture, with its label; otherwise one item per clip, without.
         protocol: take parts (train, val, test) from this protocol of the splits table, its first draw.
+        people: take the clips of these people only.
 
     Raises:
         BadInput: it is neither, there are no poses or no gestures in it, or the clips' skeletons differ.
     """
+    with _opened(source) as (table, poses_of):
+        return _prepare_tables(table, poses_of, out, gestures=gestures, protocol=protocol, people=people)
+
+
+def prepare_pretraining(
+    source: Path | str, out: Path | str, *, protocol: str | None = None, probe_people: int = 0, seed: int = 0
+) -> tuple[PoseStore, PoseStore | None]:
+    """Prepare the clips to learn from, and the gestures of people who are left out of them for a probe.
+
+    Args:
+        source: the folder of a release or of a dataset.
+        out: folder for the stores `poses` and `probe`.
+        protocol: leave out its test and validation people; None learns from all.
+        probe_people: how many of the others who have gestures to leave out and probe on; 0 for no probe.
+        seed: of their draw.
+
+    Raises:
+        BadInput: as `prepare`, or there are not enough people.
+    """
+    out = Path(out)
+    with _opened(source) as (table, poses_of):
+        everyone = {row["player_id"] for row in table("clips").to_pylist() if row["kept"]}
+        if protocol:
+            rows = _rows_of(table("splits"), protocol)
+            everyone -= {row["player_id"] for row in rows if row["part"] != "train"}
+        gesturing = sorted({row["player_id"] for row in table("gestures").to_pylist()} & everyone)
+        if probe_people and not 2 <= probe_people <= len(gesturing):
+            raise BadInput(
+                f"A probe on {probe_people} people can't be made: at least 2 are needed, "
+                f"and {len(gesturing)} have gestures and are not held out already."
+            )
+        probed = set(np.random.default_rng(seed).permutation(gesturing)[:probe_people].tolist())
+        if not everyone - probed:
+            raise BadInput("Nobody is left to learn from. Probe on fewer people, or leave out --protocol.")
+        store = _prepare_tables(table, poses_of, out / "poses", people=everyone - probed)
+        held_out = _prepare_tables(table, poses_of, out / "probe", gestures=True, people=probed) if probed else None
+    return store, held_out
+
+
+@contextmanager
+def _opened(source: Path | str) -> Iterator[tuple[Callable[[str], pa.Table], Callable[[str], Poses]]]:
+    """How to get a table, and a clip's poses, from a release or a dataset."""
     source = Path(source)
     if (source / INFO).exists():
         release = open_release(source)
-        return _prepare_tables(release.table, release.poses, out, gestures=gestures, protocol=protocol)
+        yield release.table, release.poses
+        return
     with open_workspace(source) as workspace:
-        return _prepare_tables(
-            workspace.read,
-            lambda clip_id: read_poses(workspace.table_path("poses", clip_id)),
-            out,
-            gestures=gestures,
-            protocol=protocol,
-        )
+        yield workspace.read, lambda clip_id: read_poses(workspace.table_path("poses", clip_id))
 
 
 def _prepare_tables(
@@ -80,10 +126,15 @@ def _prepare_tables(
     poses_of: Callable[[str], Poses],
     out: Path | str,
     *,
-    gestures: bool,
-    protocol: str | None,
+    gestures: bool = False,
+    protocol: str | None = None,
+    people: Collection[str] | None = None,
 ) -> PoseStore:
-    clips = {row["clip_id"]: row for row in table("clips").to_pylist() if row["kept"]}
+    clips = {
+        row["clip_id"]: row
+        for row in table("clips").to_pylist()
+        if row["kept"] and (people is None or row["player_id"] in people)
+    }
     spans: dict[str, list[Row]] = {}
     classes: tuple[str, ...] = LABELS
     if gestures:
@@ -155,8 +206,14 @@ class _Found:
 
 
 def _parts(splits: pa.Table, protocol: str) -> dict[str, str]:
-    rows = splits.filter(pc.equal(splits["protocol"], protocol)).to_pylist()
+    rows = _rows_of(splits, protocol)
+    first = min(row["draw"] for row in rows)
+    return {row["item_id"]: row["part"] for row in rows if row["draw"] == first}
+
+
+def _rows_of(splits: pa.Table, protocol: str) -> list[Row]:
+    rows: list[Row] = splits.filter(pc.equal(splits["protocol"], protocol)).to_pylist()
     if not rows:
         known = sorted(set(splits["protocol"].to_pylist())) if splits.num_rows else []
         raise BadInput(f"The splits table has no protocol {protocol!r}. There: {', '.join(known) or 'none'}.")
-    return {row["item_id"]: row["part"] for row in rows if row["draw"] == min(row["draw"] for row in rows)}
+    return rows

@@ -12,9 +12,9 @@ from torch import nn
 
 from manifests.errors import BadInput
 from models.augment import Augment, augment
-from models.checkpoints import MODEL, RESUME, Card, load_weights, save_weights
+from models.checkpoints import MODEL, RESUME, Card, load_weights, read_card, save_weights
 from models.data import Batch, Windows, draw_items, draw_windows, windows
-from models.features import features, knn_accuracy
+from models.features import features, knn_hits
 from models.mgfm import MGFM, SIZES, NetworkSettings
 from models.objectives import Objective, Pretraining
 from models.settings import from_mapping, to_mapping
@@ -62,7 +62,8 @@ def pretrain(
 
     Args:
         stores: drawn from by their frames, one store a batch, so that skeletons need not agree.
-        held_out: labelled items of people who are in none of the stores, for the probe.
+        held_out: labelled items of people who are in none of the stores, for the probe: each finds its nearest among
+            those of the others.
         stop: called with each step's number; true ends the run there, to be gone on with.
 
     Raises:
@@ -83,11 +84,11 @@ def pretrain(
         return _trained_before(Path(out), card)
     torch.manual_seed(settings.training.seed)
     module = Pretraining(settings.network, settings.objective)
-    halted = False
+    halted, steps = False, read_card(Path(out) / RESUME).step if (Path(out) / RESUME).exists() else 0
 
     def asked_to_stop(step: int) -> bool:
-        nonlocal halted
-        halted = stop is not None and stop(step)
+        nonlocal halted, steps
+        halted, steps = stop is not None and stop(step), step
         return halted
 
     line = fit(
@@ -102,7 +103,7 @@ def pretrain(
         quiet=quiet,
     )
     if not halted and is_first_process():
-        final = Card(**{**vars(card), "metrics": line, "step": settings.training.steps})
+        final = Card(**{**vars(card), "metrics": line, "step": steps})
         save_weights(Path(out) / MODEL, dict(module.encoder.state_dict()), final)
         (Path(out) / RESUME).unlink()
     return module.encoder
@@ -158,14 +159,20 @@ def _check_held_out(stores: Sequence[PoseStore], held_out: PoseStore) -> None:
 
 
 def _knn_probe(held_out: PoseStore, frames: int) -> Callable[[nn.Module], dict[str, float]]:
-    gallery, queries = held_out.where("train"), held_out.where("test")
+    items = np.flatnonzero(held_out.labels >= 0)
+    labels, people = held_out.labels[items], held_out.people[items]
+    if len(set(people.tolist())) < 2:
+        raise BadInput("The probe asks how alike people's gestures are; hold out at least two people.")
 
     def probe(module: nn.Module) -> dict[str, float]:
         assert isinstance(module, Pretraining)
         device = str(next(module.parameters()).device)
-        known, asked = (
-            features(module.encoder, held_out, part, frames=frames, device=device) for part in (gallery, queries)
-        )
-        return {"knn1": knn_accuracy(known, held_out.labels[gallery], asked, held_out.labels[queries])}
+        values = features(module.encoder, held_out, items, frames=frames, device=device)
+        hits = [
+            knn_hits(values[people != person], labels[people != person], values[mine], labels[mine])
+            for person in np.unique(people)
+            for mine in [people == person]
+        ]
+        return {"knn1": float(np.concatenate(hits).mean())}
 
     return probe

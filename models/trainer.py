@@ -114,13 +114,14 @@ def fit(
         betas=(0.9, settings.beta2),
     )
     folder = Path(out) if out is not None else None
-    first = _resume(module, optimiser, folder, card) if folder else 0
+    first, spent = _resume(module, optimiser, folder, card) if folder else (0, 0.0)
     trained: Any = torch.compile(module) if settings.compile else module
     trained, wrapped = fabric.setup(trained, optimiser)
     log = _Log(folder if fabric.is_global_zero else None, settings, first, quiet or not fabric.is_global_zero)
     line: dict[str, float] = {}
     module.train()
-    begun, seen = time.monotonic(), 0
+    began, seen = time.monotonic(), 0
+    begun = began - spent
     try:
         for step in range(first, settings.steps):
             progress = _progress(step, settings, begun, fabric)
@@ -129,18 +130,19 @@ def fit(
             losses = _step(fabric, trained, wrapped, batch_of, step, settings)
             getattr(module, "after_step", lambda: None)()
             seen += settings.batch_size * settings.accumulate * fabric.world_size
-            last = _progress(step + 1, settings, begun, fabric) >= 1
+            after = _progress(step + 1, settings, begun, fabric)
+            last = after >= 1
             if (step + 1) % settings.log_every == 0 or last:
                 line = {name: float(value) for name, value in losses.items()}
                 _check_finite(line, step, settings)
-                line |= {"lr": settings.lr * _rate(progress, settings), "rate": seen / (time.monotonic() - begun)}
+                line |= {"lr": settings.lr * _rate(progress, settings), "rate": seen / (time.monotonic() - began)}
                 if probe and probe_every and ((step + 1) % probe_every == 0 or last):
                     line |= _probed(module, probe)
                 log.write(step + 1, line)
-            log.advance(step + 1, line)
+            log.advance(step + 1, line, after)
             halted = stop is not None and stop(step + 1)
             if folder and fabric.is_global_zero and (halted or last or (step + 1) % settings.save_every == 0):
-                _save(module, optimiser, folder, card, step + 1)
+                _save(module, optimiser, folder, card, step + 1, time.monotonic() - begun)
             if halted or last:
                 break
     except torch.OutOfMemoryError as error:
@@ -249,16 +251,19 @@ def _probed(module: nn.Module, probe: Callable[[nn.Module], dict[str, float]]) -
     return measured
 
 
-def _save(module: nn.Module, optimiser: torch.optim.Optimizer, folder: Path, card: Card, step: int) -> None:
+def _save(
+    module: nn.Module, optimiser: torch.optim.Optimizer, folder: Path, card: Card, step: int, spent: float
+) -> None:
     tensors = {f"module.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    save_weights(folder / RESUME, tensors, Card(**{**vars(card), "step": step}))
+    save_weights(folder / RESUME, tensors, Card(**{**vars(card), "step": step, "metrics": {"seconds": spent}}))
 
 
-def _resume(module: nn.Module, optimiser: torch.optim.Optimizer, folder: Path, card: Card) -> int:
+def _resume(module: nn.Module, optimiser: torch.optim.Optimizer, folder: Path, card: Card) -> tuple[int, float]:
+    """Steps that an earlier run in the folder took, and its seconds."""
     if not (folder / RESUME).exists():
-        return 0
+        return 0, 0.0
     found, tensors = load_weights(folder / RESUME)
     for name in ("kind", "settings", "data"):
         if getattr(found, name) != getattr(card, name):
@@ -274,7 +279,7 @@ def _resume(module: nn.Module, optimiser: torch.optim.Optimizer, folder: Path, c
             _, index, key = name.split(".", 2)
             content["state"].setdefault(int(index), {})[key] = tensor
     optimiser.load_state_dict(content)
-    return found.step
+    return found.step, found.metrics["seconds"]
 
 
 class _Log:
@@ -299,7 +304,8 @@ class _Log:
             for name, value in line.items():
                 self.board.add_scalar(name, value, step)
 
-    def advance(self, step: int, line: dict[str, float]) -> None:
+    def advance(self, step: int, line: dict[str, float], progress: float) -> None:
+        self.bar.total = round(step / progress)  # a run that ends by the clock doesn't know its steps before
         self.bar.update(step - self.bar.n)
         if line:
             self.bar.set_postfix(loss=f"{line['loss']:.3f}", rate=f"{line['rate']:.0f}/s", refresh=False)

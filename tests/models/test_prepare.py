@@ -1,15 +1,16 @@
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from manifests.errors import BadInput
-from manifests.poses import Poses, write_poses
+from manifests.poses import Poses, read_poses, write_poses
 from manifests.tables import TABLES, from_rows
 from manifests.taxonomy import LABELS
 from manifests.workspace import open_workspace
-from models.prepare import prepare, prepare_pyskl
+from models.prepare import prepare, prepare_pretraining, prepare_pyskl
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -127,6 +128,38 @@ def test_a_dataset_s_gestures(dataset, tmp_path):
     assert store.where("test").tolist() == [1]
     with pytest.raises(BadInput, match=r"no protocol 'fold1'\. There: cross_subject"):
         prepare(dataset, tmp_path / "s", gestures=True, protocol="fold1")
+
+
+def test_learning_from_some_people_and_probing_on_others(dataset, tmp_path):
+    with open_workspace(dataset) as workspace:
+        rows = workspace.read("gestures").to_pylist()
+        rows.append(gesture_row("g3", "c2", 0, 20, "head_up") | {"player_id": "P2"})
+        workspace.write("gestures", from_rows(TABLES["gestures"], rows))
+    everyone, nobody = prepare_pretraining(dataset, tmp_path / "all")
+    assert (everyone.names.tolist(), nobody) == (["c1", "c2"], None)
+    # P1 has a gesture in the test part, so P2 alone may be learnt from.
+    store, _ = prepare_pretraining(dataset, tmp_path / "train", protocol="cross_subject")
+    assert store.people.tolist() == ["P2"]
+    with pytest.raises(BadInput, match="A probe on 2 people"):
+        prepare_pretraining(dataset, tmp_path / "x", protocol="cross_subject", probe_people=2)
+    with pytest.raises(BadInput, match="Nobody is left"):
+        prepare_pretraining(dataset, tmp_path / "x", probe_people=2)
+
+
+def test_probed_people_are_not_learnt_from(dataset, tmp_path):
+    with open_workspace(dataset) as workspace:
+        clips = [clip_row(f"c{index}", f"P{index}") for index in (1, 2, 3)]
+        workspace.write("clips", from_rows(TABLES["clips"], clips))
+        rows = [
+            gesture_row(f"g{index}", f"c{index}", 0, 20, "head_up") | {"player_id": f"P{index}"} for index in (1, 2, 3)
+        ]
+        workspace.write("gestures", from_rows(TABLES["gestures"], rows))
+        poses = read_poses(workspace.table_path("poses", "c1"))
+        write_poses(replace(poses, clip_id="c3"), workspace.table_path("poses", "c3"))
+    store, probe = prepare_pretraining(dataset, tmp_path / "s", probe_people=2)
+    assert sorted([*store.people, *probe.people]) == ["P1", "P2", "P3"]
+    assert len(probe.people) == 2
+    assert all(LABELS[label] == "head_up" for label in probe.labels)
 
 
 def test_empty_sources_say_what_to_run(tmp_path):
