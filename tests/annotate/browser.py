@@ -52,7 +52,9 @@ class LabellingPage:
         # A bar reaches from the start of its first frame to the start of its last one.
         per_frame = float(bar.value_of_css_property("width").removesuffix("px")) / (last - first)
         handle = bar.find_element(By.CSS_SELECTOR, ".lsf-keypoints__point_last")
-        ActionChains(self.driver).click_and_hold(handle).move_by_offset(round(frames * per_frame), 0).release().perform()
+        ActionChains(self.driver).click_and_hold(handle).move_by_offset(
+            round(frames * per_frame), 0
+        ).release().perform()
 
     def play(self, seconds: float) -> None:
         """Let the film play until it has come this far."""
@@ -67,9 +69,7 @@ class LabellingPage:
     def submit(self) -> None:
         """Press Submit, and wait until the server has it."""
         self.driver.find_element(By.XPATH, "//button[normalize-space()='Submit']").click()
-        self._until(
-            "return [...document.querySelectorAll('button')].some(b => b.textContent.trim() === 'Update')"
-        )
+        self._until("return [...document.querySelectorAll('button')].some(b => b.textContent.trim() === 'Update')")
 
     def _until(self, script: str) -> None:
         WebDriverWait(self.driver, _WAIT_S).until(lambda driver: driver.execute_script(script))
