@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.sides import read_sides
 from manifests.errors import BadInput
 from manifests.poses import Poses
 from manifests.release import Release
@@ -35,7 +36,6 @@ Ints = npt.NDArray[np.int64]
 FEW_PEOPLE = 10  # up to here one train and test split says too little: everyone is tested once instead
 MANY_FOLDS = 10
 OUTSIDE = 24  # stretches without a gesture, of a recording
-_NAMES = 3  # people that an error names
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,10 @@ class Corpus:
         self.all_gestures: list[Row] = rows
         self.gestures, self.samples = self._with_poses(rows)
         self.notes = self._notes()
-        self._split_people = self._read_split()
+        person_of = {row["gesture_id"]: row["player_id"] for row in rows}
+        person_of |= {row["video_id"]: row["player_id"] for row in release.table("videos").to_pylist()}
+        person_of |= {clip_id: clip["player_id"] for clip_id, clip in self.clips.items()}
+        self._sides = read_sides(release, person_of)
 
     @cached_property
     def labels(self) -> Ints:
@@ -176,11 +179,17 @@ class Corpus:
 
     def split(self) -> Protocol | None:
         """The release's cross-subject split; None where it has none. Its validation people count as train."""
-        if self._split_people is None:
+        sides = self._sides.get(CROSS_SUBJECT)
+        if sides is None or not all(sides.people.values()):
             return None
-        train, test = self._split_people
+        train, test = (frozenset(sides.people[side]) for side in ("train", "test"))
         name = f"the release's cross-subject split, {len(train)} people to learn from and {len(test)} to test on"
         return Protocol(name, (train,), (test,))
+
+    def sides(self, protocol: str, unit: str) -> dict[str, str]:
+        """item_id -> train or test in the protocol that the release has for one task; empty where it has none."""
+        sides = self._sides.get(protocol)
+        return sides.of if sides is not None and sides.unit == unit else {}
 
     def labelled(self, draw: int, fraction: float) -> npt.NDArray[np.bool_]:
         """(n,) whether a gesture keeps its label when `fraction` of train does, in one of the release's draws."""
@@ -314,25 +323,6 @@ class Corpus:
                 f"{lacking} of {len(self.all_gestures)} gestures have no poses and are left out, except in spotting."
             )
         return notes
-
-    def _read_split(self) -> tuple[frozenset[str], frozenset[str]] | None:
-        parts: dict[str, set[str]] = {"train": set(), "test": set()}
-        splits = self.release.table("splits", ["protocol", "item_id", "player_id", "part"])
-        person_of = {row["gesture_id"]: row["player_id"] for row in self.all_gestures}
-        person_of |= {row["video_id"]: row["player_id"] for row in self.release.table("videos").to_pylist()}
-        for row in splits.to_pylist():
-            if row["protocol"] == CROSS_SUBJECT:
-                # The item's own person counts, whatever the split says of it: a split that mislabels people leaks too.
-                person = person_of.get(row["item_id"], row["player_id"])
-                parts["test" if row["part"] == "test" else "train"].add(person)
-        if both := sorted(parts["train"] & parts["test"]):
-            shown = ", ".join(both[:_NAMES]) + (f" and {len(both) - _NAMES} more" if len(both) > _NAMES else "")
-            raise BadInput(
-                f"{self.release.path}, table splits, protocol {CROSS_SUBJECT}: {shown} "
-                f"{'stands' if len(both) == 1 else 'stand'} both in train and in test, so every score would be too good. "
-                "Draw the split by people (`mgcollect release build` does) and run again."
-            )
-        return (frozenset(parts["train"]), frozenset(parts["test"])) if parts["train"] and parts["test"] else None
 
 
 def _window(poses: Poses, start: int, end: int) -> Poses:

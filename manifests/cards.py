@@ -86,6 +86,7 @@ Videos by outcome of the match before them: {_list(facts.outcomes)}. Gestures by
 | split | part | items | people |
 |---|---|---|---|
 {splits}
+{_division(info["history"].get("configuration", {}).get("split"))}
 People are told apart by pseudonyms only. Names, titles of videos and the list of who is who are not part of it. The links lead
 to public recordings, in which the people can be recognised; so this is personal data.
 
@@ -103,7 +104,7 @@ Whether the people were told or agreed, and whether a board reviewed it: {_ASK}
 Each row says what made it:
 
 {makers}
-Configuration of the build: {_list(info["history"].get("configuration", {}))}.
+Configuration of the build: {_list({k: v for k, v in info["history"].get("configuration", {}).items() if k != "split"})}.
 
 ## Uses
 
@@ -124,6 +125,17 @@ def _summary(facts: Facts) -> str:
         f"{facts.people:,} people, {facts.videos:,} videos ({facts.video_hours:,.1f} hours), {facts.clips:,} clips "
         f"({facts.clip_hours:,.2f} hours, {facts.frames:,} frames), {facts.n_gestures:,} gestures in {facts.classes} of "
         f"{len(facts.gestures)} classes{lengths}. {_agreement(facts)}\n"
+    )
+
+
+def _division(split: Mapping[str, Any] | None) -> str:
+    if not split or not split["imbalance"]:
+        return ""
+    unlike = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in split["imbalance"].items())
+    return (
+        f"The people of train and test were {split['people']}. How far the two differ: {unlike}. (0 is alike, 1 as unlike as\n"
+        "can be: total variation between their shares of people, videos and gestures; for people and gestures, how far test is\n"
+        "from 40 % of all; lost classes are those that one of the two lacks though people on both could have had them.)\n"
     )
 
 

@@ -128,12 +128,16 @@ def _references(release: Release) -> _Found:
         lost = child[~child[key].isin(known)]
         if len(lost):
             yield f"{name} whose {key} is not in {parent}", tuple(lost[own])
-    splits = _frame(release, "splits", ["unit", "item_id"]).drop_duplicates()
-    for unit, table in (("gesture", "gestures"), ("video", "videos")):
-        known = set(release.table(table)[f"{unit}_id"].to_pylist())
-        lost = splits[(splits["unit"] == unit) & ~splits["item_id"].isin(known)]
-        if len(lost):
+    splits = _frame(release, "splits", ["unit", "item_id", "player_id"]).drop_duplicates()
+    for unit, table in (("gesture", "gestures"), ("video", "videos"), ("clip", "clips")):
+        whose = _frame(release, table, [f"{unit}_id", "player_id"]).set_index(f"{unit}_id")["player_id"]
+        mine = splits[splits["unit"] == unit]
+        if len(lost := mine[~mine["item_id"].isin(whose.index)]):
             yield f"splits whose {unit} is not in {table}", tuple(lost["item_id"])
+        there = mine[mine["item_id"].isin(whose.index)]
+        other = there[there["item_id"].map(whose).to_numpy() != there["player_id"].to_numpy()]
+        if len(other):
+            yield f"splits whose {unit} is another person's than {table} has it", tuple(sorted(set(other["item_id"])))
 
 
 def _ranges(release: Release) -> _Found:

@@ -98,13 +98,16 @@ def _told(row: Row, labels: set[str]) -> Iterator[str]:
 
 
 def _parts(release: Release, gestures: pd.DataFrame) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each protocol with gesture_id -> part; the gestures of a video are where it is."""
+    """Each protocol with gesture_id -> part; the gestures of a video, or clip, are where it is."""
     splits = _frame(release, "splits", ["protocol", "draw", "unit", "item_id", "part"])
     seen = []
     for (protocol, _), rows in splits.groupby(["protocol", "draw"]):
         part_of = dict(zip(rows["item_id"], rows["part"], strict=True))
-        items = zip(gestures["gesture_id"], gestures["video_id"], strict=True)
-        own = {gesture: part for gesture, video in items if (part := part_of.get(gesture) or part_of.get(video))}
+        own = {
+            gesture: part
+            for gesture, clip, video in gestures.itertuples(index=False)
+            if (part := part_of.get(gesture) or part_of.get(clip) or part_of.get(video))
+        }
         if (protocol, own) not in seen:  # draws differ in which labels are kept, most of them not in people
             seen.append((protocol, own))
             yield str(protocol), own

@@ -32,7 +32,8 @@ from manifests.plots import draw_plots
 from manifests.poses import BLOCK
 from manifests.provenance import made_by
 from manifests.release import INFO, RELEASE_FORMAT, RELEASED, SUMS, open_release
-from manifests.splits import cross_subject
+from manifests.splits import splits_of
+from manifests.subjects import draw_people, imbalance, read_subjects
 from manifests.tables import TABLES, sorted_table
 from manifests.taxonomy import LABELS
 from manifests.workspace import Workspace
@@ -104,6 +105,7 @@ def build(
     license_file: Path | None = None,
     note: str | None = None,
     seed: int = 0,
+    subjects: Path | None = None,
     quiet: bool = False,
 ) -> BuildReport:
     """Write the release of a dataset.
@@ -114,17 +116,19 @@ def build(
         license_file: the terms to publish under.
         note: what a reader must know (that annotators were simulated, say); stands in the README and in meta/info.json.
         seed: of the splits.
+        subjects: a CSV of who is in train, val and test (player_id, part); drawn unless given.
 
     Raises:
-        BadInput: another release stands there, or the dataset has nothing to release.
+        BadInput: another release stands there, the dataset has nothing to release, or the list of subjects is wrong.
         CannotWrite: the folder is read-only or its disk full.
     """
     out = out or workspace.root / "releases" / _checked(version)
-    tables = _public_tables(workspace, seed)
+    tables = _public_tables(workspace)
     if not tables["clips"].num_rows:
         raise BadInput(
             f"{workspace.root}: no clip is kept, so there is nothing to release. Run `mgcollect segment` first."
         )
+    tables["splits"], split = _splits(workspace, tables, seed, subjects)
     clips = tables["clips"]["clip_id"].to_pylist()
     pose_files = {clip: path for clip in clips if (path := workspace.table_path("poses", clip)).exists()}
     content = Content(
@@ -132,7 +136,7 @@ def build(
         pose_files,
         licence=read_licence(license_file),
         note=note,
-        history=history_of(workspace, seed=seed),
+        history=history_of(workspace, seed=seed, split=split),
         previous=_before(version, out.parent),
     )
     return write_release(content, out, version, quiet=quiet)
@@ -203,22 +207,35 @@ def _standing(out: Path, info: dict[str, Any]) -> BuildReport:
     return BuildReport(out, standing.version, standing.info["counts"], built=False)
 
 
-def _public_tables(workspace: Workspace, seed: int) -> dict[str, pa.Table]:
+def _public_tables(workspace: Workspace) -> dict[str, pa.Table]:
     players = workspace.read("players")
     players = players.filter(pc.invert(players["opt_out"]))
     videos = _of(workspace.read("videos"), "player_id", players)
     clips = _of(workspace.read("clips"), "video_id", videos)
     clips = clips.filter(clips["kept"])
-    gestures = _of(workspace.read("gestures"), "clip_id", clips)
     return {
         "players": _of(players, "player_id", videos),
         "videos": _blank(videos, title=None, path=None, found_by=[]),
         "clips": _blank(clips, path=None),
         "proposals": _of(workspace.read("proposals"), "clip_id", clips),
         "annotations": _of(workspace.read("annotations"), "clip_id", clips),
-        "gestures": gestures,
-        "splits": cross_subject(gestures, seed),
+        "gestures": _of(workspace.read("gestures"), "clip_id", clips),
     }
+
+
+def _splits(
+    workspace: Workspace, tables: dict[str, pa.Table], seed: int, subjects: Path | None
+) -> tuple[pa.Table, dict[str, Any]]:
+    """The splits table, and how its people came into their parts."""
+    described = tables["gestures"], tables["players"], tables["videos"]
+    if subjects is None:
+        parts, how = draw_people(*described, seed=seed), "drawn by simulated annealing (manifests/subjects.py)"
+    else:
+        everybody = set(workspace.read("players")["player_id"].to_pylist()) | workspace.opted_out().players
+        here = set(tables["players"]["player_id"].to_pylist())
+        parts, how = read_subjects(subjects, here, everybody - here), "given"
+    unlike = imbalance(*described, parts) if parts else {}
+    return splits_of(tables, parts, seed), {"people": how, "imbalance": unlike}
 
 
 def _of(data: pa.Table, key: str, parent: pa.Table) -> pa.Table:

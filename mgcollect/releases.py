@@ -25,6 +25,9 @@ def build(
         str | None, typer.Option("--note", help="What every reader must know; stands in the README.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
+    subjects: Annotated[
+        Path | None, typer.Option("--subjects", help="CSV of who is in train, val and test: player_id,part [drawn].")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write the agreed labels, poses and splits as Parquet with checksums: no names, no pixels.
@@ -34,7 +37,16 @@ def build(
     from manifests.release_build import build as run
 
     with open_workspace(dataset) as workspace:
-        report = run(workspace, version, out=out, license_file=license_file, note=note, seed=seed, quiet=quiet)
+        report = run(
+            workspace,
+            version,
+            out=out,
+            license_file=license_file,
+            note=note,
+            seed=seed,
+            subjects=subjects,
+            quiet=quiet,
+        )
     if not quiet:
         show_build(report)
 

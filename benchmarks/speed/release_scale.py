@@ -25,7 +25,8 @@ from manifests.ids import clip_id, gesture_id, video_id
 from manifests.poses import Poses, write_poses
 from manifests.release import Release, open_release
 from manifests.release_build import Content, write_release
-from manifests.splits import cross_subject
+from manifests.splits import splits_of
+from manifests.subjects import draw_people
 from manifests.tables import TABLES, Row, from_rows
 from manifests.taxonomy import LABELS
 
@@ -55,7 +56,9 @@ def _run(folder: Path, share: float, joints: int) -> None:
     with _timed("simulate"):
         content = _simulated(folder / "poses", random, share, joints)
     with _timed("split"):
-        content.tables["splits"] = cross_subject(content.tables["gestures"])
+        tables = content.tables
+        parts = draw_people(tables["gestures"], tables["players"], tables["videos"])
+        tables["splits"] = splits_of(tables, parts)
     with _timed("build"):
         path = write_release(content, folder / "release", "1.0.0", quiet=True).path
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

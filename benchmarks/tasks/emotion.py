@@ -24,6 +24,7 @@ from benchmarks.metrics.recognition import confusion_counts, mean_class_accuracy
 from benchmarks.metrics.separation import area_under_roc, roc_points
 from benchmarks.recognise import HIDDEN, number, take
 from benchmarks.scores import Result
+from manifests.splits import EMOTION
 
 NAME = "emotion"
 SHOWN = ("balanced_accuracy", "auc", "permutation_p")
@@ -112,11 +113,15 @@ def _score_one(
 
 
 def _folds(corpus: Corpus, videos: Sequence[Video], won: npt.NDArray[np.bool_]) -> list[Fold]:
-    """The release's split where both its sides hold both outcomes; else folds over the people who have recordings."""
+    """The release's balanced sets of videos, or else its people, where both sides hold both outcomes; else folds over the
+    people who have recordings."""
     people = [video.player_id for video in videos]
     protocol = corpus.protocol_for(people)
     if protocol == corpus.split():
         (fold,) = protocol.folds(people)
+        if sides := corpus.sides(EMOTION, "video"):
+            side = np.array([sides.get(video.video_id, "") for video in videos])
+            fold = Fold(np.flatnonzero(side == "train"), np.flatnonzero(side == "test"))
         if all(len(np.unique(won[side])) == 2 for side in (fold.train, fold.test)):
             return [fold]
     folds = folds_of_people(sorted(set(people))).folds(people)

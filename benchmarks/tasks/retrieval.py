@@ -1,6 +1,7 @@
 """Retrieval: given one gesture, find others of its class, by an embedding that saw no label.
 
-Three galleries: the training people's gestures (the main one); the tested people's own, without the query's recording; and the
+Who asks and who answers stands in the release's split for retrieval, where people are divided as the release says. Three
+galleries: the training people's gestures (the main one); the tested people's own, without the query's recording; and the
 same without the query's person. A query whose class the gallery lacks has no answer and doesn't count.
 """
 
@@ -12,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.animation import stick_figure
-from benchmarks.corpus import Corpus, many
+from benchmarks.corpus import Corpus, Fold, Protocol, many
 from benchmarks.methods import Method, embed
 from benchmarks.metrics.intervals import Estimate, estimate, from_resamples, resample_people, sums_by_person
 from benchmarks.metrics.retrieval import Rankings, cosine_neighbours, rank_gallery
 from benchmarks.recognise import HIDDEN, missing_people_or_classes, number, take
 from benchmarks.scores import Result
+from manifests.splits import RETRIEVAL
 
 NAME = "retrieval"
 SHOWN = ("map", "r1", "r5")
@@ -57,7 +59,7 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     people, _ = number(corpus.people)
     found: dict[str, list[tuple[Ints, Rankings]]] = {prefix: [] for prefix in _GALLERIES}
     examples: list[dict[str, Any]] = []
-    for fold in protocol.folds(corpus.people):
+    for fold in _folds(corpus, protocol):
         train, test = fold.train, fold.test
         if not len(train) or not len(test):
             continue
@@ -78,6 +80,15 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     for prefix, parts in found.items():
         _score_gallery(corpus, method, seed, prefix, parts, result)
     return result
+
+
+def _folds(corpus: Corpus, protocol: Protocol) -> list[Fold]:
+    """The release's gallery and queries where its people are divided as it says; else all gestures of the folds' people."""
+    sides = corpus.sides(RETRIEVAL, "gesture")
+    if protocol != corpus.split() or not sides:
+        return protocol.folds(corpus.people)
+    side = np.array([sides.get(row["gesture_id"], "") for row in corpus.gestures])
+    return [Fold(np.flatnonzero(side == "train"), np.flatnonzero(side == "test"))]
 
 
 def _examples(

@@ -24,6 +24,7 @@ from benchmarks.metrics.spotting import (
 from benchmarks.recognise import number
 from benchmarks.scores import Result
 from manifests.errors import ItemFailed
+from manifests.splits import SPOTTING
 from manifests.tables import Row
 
 NAME = "spotting"
@@ -89,6 +90,9 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
 
 
 def _judged_clips(corpus: Corpus) -> set[str]:
+    """The release's streams for spotting; where it names none, the clips that somebody judged."""
+    if streams := corpus.sides(SPOTTING, "clip"):
+        return set(streams) & corpus.clips.keys()
     said = corpus.release.table("annotations", ["clip_id", "verdict"]).to_pylist()
     judged = {row["clip_id"] for row in said if row["verdict"] != "unusable"}
     return (judged | {row["clip_id"] for row in corpus.all_gestures}) & corpus.clips.keys()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from tqdm import tqdm
 
 from manifests.errors import BadInput, explain_write_errors
@@ -22,6 +24,8 @@ from manifests.importers.rows import UNKNOWN_PERSON, tables_from
 from manifests.importers.smg import read_smg, write_smg
 from manifests.release import Release, open_release
 from manifests.release_build import BuildReport, Content, read_licence, write_release
+from manifests.splits import parts_of
+from manifests.subjects import PARTS
 from manifests.tables import Row
 
 __all__ = ["FORMATS", "ExportReport", "export_release", "import_release", "recordings_of"]
@@ -143,9 +147,10 @@ def export_release(format: str, release: Path | str, out: Path | str, *, quiet: 
     if out.exists() and (suffix or not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"{out} stands there already. Name a new {'file' if suffix else 'folder'}, or move it away.")
     clips = recordings_of(opened, format)
-    splits: dict[str, dict[str, str]] = {}
-    for row in opened.table("splits").sort_by([("protocol", "ascending"), ("draw", "descending")]).to_pylist():
-        splits.setdefault(row["protocol"], {})[row["item_id"]] = row["part"]
+    rows = opened.table("splits")
+    # Galleries and queries are none of the parts that these formats know.
+    rows = rows.filter(pc.is_in(rows["part"], value_set=pa.array(PARTS)))
+    splits = {protocol: parts_of(rows, protocol) for protocol in sorted(rows["protocol"].unique().to_pylist())}
     total = sum(opened.table("clips", ["kept"])["kept"].to_pylist())
     progress = tqdm(clips, total=total, desc=format, unit="clip", disable=quiet or None)
     outgoing = Outgoing(progress, opened.labels, splits)

@@ -18,7 +18,8 @@ from manifests.ids import annotation_id, clip_id, gesture_id, video_id
 from manifests.importers.recording import Collection, Recording
 from manifests.poses import Poses, table_from
 from manifests.provenance import made_by
-from manifests.splits import CROSS_SUBJECT, cross_subject, given_people
+from manifests.splits import CROSS_SUBJECT, splits_of
+from manifests.subjects import draw_people
 from manifests.tables import TABLES, Row, from_rows
 
 __all__ = ["UNKNOWN_PERSON", "tables_from"]
@@ -195,10 +196,9 @@ def _check_pixels(name: str, poses: Poses) -> None:
 
 def _splits(collection: Collection, tables: dict[str, pa.Table], ids: dict[str, str], seed: int) -> pa.Table:
     given = from_rows(TABLES["splits"], list(_given(collection, tables, ids)))
-    people_apart = _cross_subject(collection, tables["gestures"], given, seed)
-    if people_apart.num_rows:
-        given = given.filter(pc.not_equal(given["protocol"], CROSS_SUBJECT))
-    return pa.concat_tables([given, people_apart])
+    ours = splits_of(tables, _parts(collection, tables, given, seed), seed)
+    own = pc.is_in(given["protocol"], value_set=ours["protocol"].unique())
+    return pa.concat_tables([given.filter(pc.invert(own)), ours])
 
 
 def _given(collection: Collection, tables: dict[str, pa.Table], ids: dict[str, str]) -> Iterator[Row]:
@@ -227,21 +227,23 @@ def _given(collection: Collection, tables: dict[str, pa.Table], ids: dict[str, s
                 }
 
 
-def _cross_subject(collection: Collection, gestures: pa.Table, given: pa.Table, seed: int) -> pa.Table:
+def _parts(collection: Collection, tables: dict[str, pa.Table], given: pa.Table, seed: int) -> dict[str, str]:
+    """Who is where: by the official lists of people, by a split of the file's own that keeps people apart, or drawn."""
     if collection.people:
-        return given_people(gestures, collection.people, seed)
+        return dict(collection.people)
+    gestures = tables["gestures"]
     people = set(gestures["player_id"].to_pylist())
     if UNKNOWN_PERSON in people:
-        return from_rows(TABLES["splits"], [])
+        return {}
     own = [protocol.name for protocol in collection.protocols if protocol.unit == "gesture"]
     for name in sorted(own, key=lambda name: name != CROSS_SUBJECT):
         if parts := _people_apart(row for row in given.to_pylist() if row["protocol"] == name):
             if name != CROSS_SUBJECT:
                 collection.notes.append(f"The split {CROSS_SUBJECT} has the people of the split {name}.")
-            return given_people(gestures, parts, seed)
+            return parts
     if len(people) > 1:
         collection.notes.append(f"The split {CROSS_SUBJECT} was drawn by mgcollect.")
-    return cross_subject(gestures, seed)
+    return draw_people(gestures, tables["players"], tables["videos"], seed=seed)
 
 
 def _people_apart(rows: Iterable[Row]) -> dict[str, str] | None:

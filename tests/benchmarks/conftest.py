@@ -13,7 +13,8 @@ import pytest
 from manifests.poses import Poses, write_poses
 from manifests.release import RELEASED, Release, open_release
 from manifests.release_build import Content, write_release
-from manifests.splits import cross_subject
+from manifests.splits import splits_of
+from manifests.subjects import draw_people
 from manifests.tables import TABLES, Row, from_rows
 from manifests.taxonomy import LABELS
 
@@ -142,7 +143,7 @@ def _write(
 ) -> Release:
     tables = {name: from_rows(TABLES[name], part) for name, part in rows.items()}
     if not rows["splits"]:
-        tables["splits"] = cross_subject(tables["gestures"])
+        tables["splits"] = splits_of(tables, draw_people(tables["gestures"], tables["players"], tables["videos"]))
     files = {}
     for clip, found in poses.items():
         files[clip] = folder.with_name(f"{folder.name}-poses") / f"{clip}.parquet"

@@ -3,6 +3,7 @@ import pytest
 
 from benchmarks.corpus import FEW_PEOPLE, Corpus, folds_of_people
 from manifests.errors import BadInput
+from manifests.splits import CROSS_SUBJECT, parts_of
 
 
 def test_samples_are_the_gestures_frames_and_hide_the_class(make_release):
@@ -30,7 +31,7 @@ def test_many_people_are_divided_as_the_release_says(make_release):
     release = make_release(FEW_PEOPLE + 1, each=1)
     corpus = Corpus(release)
     (fold,) = corpus.protocol().folds(corpus.people)
-    said = {row["item_id"]: row["part"] for row in release.table("splits").to_pylist()}
+    said = parts_of(release.table("splits"), CROSS_SUBJECT)
     assert [said[corpus.gestures[i]["gesture_id"]] for i in fold.test] == ["test"] * len(fold.test)
     assert len(fold.train) + len(fold.test) == len(corpus.gestures)
     assert corpus.protocol() == corpus.split()
@@ -55,6 +56,28 @@ def test_a_leaking_split_is_refused(make_release):
 
     with pytest.raises(BadInput, match="P0000 stands both in train and in test"):
         Corpus(make_release(2, change={"splits": leak}))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "unit", "suffix", "parts"),
+    [
+        ("retrieval", "gesture", "-v0-clip-0", ("gallery", "query")),
+        ("emotion", "video", "-v0", ("train", "test")),
+        ("spotting", "clip", "-v0-clip", ("train", "test")),
+    ],
+)
+def test_a_leak_in_one_tasks_split_is_refused(make_release, protocol, unit, suffix, parts):
+    def leak(_):
+        # The items are of two people; the split says so of neither, but they are P0000's.
+        return [
+            {"protocol": protocol, "draw": 0, "unit": unit, "item_id": f"P0000{suffix}", "player_id": "A"}
+            | {"part": parts[0], "labelled": []},
+            {"protocol": protocol, "draw": 0, "unit": unit, "item_id": f"P0000{suffix.replace('0', '1', 1)}"}
+            | {"player_id": "B", "part": parts[1], "labelled": []},
+        ]
+
+    with pytest.raises(BadInput, match=f"protocol {protocol}: P0000 stands both in train and in test"):
+        Corpus(make_release(2, videos=2, change={"splits": leak}))
 
 
 def test_a_split_that_gives_one_person_two_names_is_refused(make_release):

@@ -8,6 +8,7 @@ from benchmarks.methods import BUILT_IN, Method, methods_for
 from benchmarks.report import summarise
 from benchmarks.tasks import TASKS, emotion, retrieval, semi_supervised, spotting, supervised, unsupervised
 from manifests.errors import ItemFailed
+from manifests.splits import EMOTION, SPOTTING, parts_of
 from manifests.taxonomy import LABELS
 
 MAJORITY, KINEMATICS = BUILT_IN["majority"], BUILT_IN["kinematics-ridge"]
@@ -134,6 +135,7 @@ def test_semi_supervised_shows_the_releases_own_label_draws(make_release):
     spy = Method("spy", fit=fit, predict=lambda _, samples: np.zeros(len(samples), dtype=int))
     result = semi_supervised.score(corpus, spy, 1)
     drawn = [row for row in release.table("splits").to_pylist() if row["draw"] == 1]
+    assert {row["protocol"] for row in drawn} == {"cross_subject"}
     for fraction, ids in zip((0.05, 0.1, 0.2), shown, strict=True):
         assert ids == {row["item_id"] for row in drawn if np.float32(fraction) in row["labelled"]}
     assert [score.fraction for score in result.scores if score.metric == "top1"] == [0.05, 0.1, 0.2]
@@ -182,6 +184,50 @@ def test_retrieval_leaves_out_the_querys_recording(make_release):
 def test_many_people_are_searched_among_each_other(make_release):
     corpus = Corpus(make_release(FEW_PEOPLE + 2, each=1))
     assert _values(retrieval.score(corpus, WRIST, 0))["within_others_map"] == 1
+
+
+def test_retrieval_asks_what_the_release_says(make_release):
+    def only_some(_):
+        """One query, of a class that the gallery holds twice."""
+        people = [f"P{p:04d}" for p in range(FEW_PEOPLE + 1)]
+        place = {"draw": 0, "unit": "gesture", "labelled": []}
+        of_all = [
+            {**place, "protocol": "cross_subject", "item_id": f"{person}-v0-clip-{i}", "player_id": person}
+            | {"part": "test" if person == "P0000" else "train"}
+            for person in people
+            for i in range(2)
+        ]
+        asked = [
+            {**place, "protocol": "retrieval", "item_id": f"{person}-v0-clip-0", "player_id": person}
+            | {"part": "query" if person == "P0000" else "gallery"}
+            for person in people[:3]
+        ]
+        return [*of_all, *asked]
+
+    corpus = Corpus(make_release(FEW_PEOPLE + 1, each=1, change={"splits": only_some}))
+    sizes = []
+
+    def embed(_, samples):
+        sizes.append(len(samples))
+        return _wrist(_, samples)
+
+    result = retrieval.score(corpus, Method("wrist", embed=embed), 0)
+    assert sizes == [2, 1]
+    assert _values(result)["map"] == 1
+
+
+def test_emotion_and_spotting_are_tested_on_the_releases_sets(make_release):
+    people = FEW_PEOPLE + 2
+    release = make_release(people, videos=3, each=1, outcomes=("win", "lose", "win"))
+    splits = release.table("splits")
+    corpus = Corpus(release)
+    balanced = parts_of(splits, EMOTION)
+    assert len(balanced) == 2 * people, "of two won and one lost each, one won is left out"
+    tested = [item for item, part in balanced.items() if part == "test"]
+    result = emotion.score(corpus, BUILT_IN["gesture-counts"], 0)
+    assert np.sum(result.confusion) == len(tested)
+    assert np.sum(result.confusion, axis=1).tolist() == [len(tested) / 2] * 2
+    assert set(parts_of(splits, SPOTTING)) == set(corpus.clips)
 
 
 def test_emotion_follows_from_gestures_that_tell_it(make_release):

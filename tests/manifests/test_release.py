@@ -83,7 +83,7 @@ def test_what_is_released(release: Path):
         "proposals": 0,
         "annotations": 2,
         "gestures": 2,
-        "splits": 10,  # two gestures, five draws of labels
+        "splits": 14,  # two gestures in five draws of labels, as query and gallery, and two clips to spot in
     }
     assert verify(release).findings == ()
     assert "**Annotators are simulated.**" in (release / "README.md").read_text()
@@ -117,6 +117,19 @@ def test_building_again_does_nothing_and_a_changed_dataset_needs_a_new_version(d
         assert build(workspace, "1.0.1", quiet=True).built
         with pytest.raises(BadInput, match="three numbers"):
             build(workspace, "../2", quiet=True)
+
+
+def test_people_are_divided_as_a_list_says(dataset: Path, tmp_path: Path):
+    listed = tmp_path / "subjects.csv"
+    listed.write_text("player_id,part\nP0001,test\nP0002,train\nP0003,train\n")  # P0003 opted out
+    with open_workspace(dataset) as workspace:
+        release = open_release(build(workspace, "1.0.0", subjects=listed, quiet=True).path)
+    rows = release.table("splits").to_pylist()
+    sides = {(row["player_id"], row["part"]) for row in rows if row["protocol"] == "cross_subject"}
+    assert sides == {("P0001", "test"), ("P0002", "train")}
+    said = release.info["history"]["configuration"]["split"]
+    assert (said["people"], said["imbalance"]["people"]) == ("given", pytest.approx(0.1))
+    assert "The people of train and test were given." in (release.path / "DATASHEET.md").read_text()
 
 
 def test_what_a_kill_left_is_swept(dataset: Path):
@@ -212,8 +225,10 @@ def test_a_person_in_train_and_test_is_found(release: Path):
     leaked = [row | {"player_id": "P0001"} for row in rows]
     _rewrite(release, "splits", leaked)
     found = [f for f in verify(release).findings if f.check == "people apart"]
-    assert len(found) == 5, "one for each draw"
+    assert len(found) == 7, "one for each of five draws, one for retrieval, one for spotting"
     assert all(f.rows == ("P0001",) for f in found)
+    other = [f.rows for f in verify(release).findings if f.check == "references"]
+    assert other == [("g2",), ("c2",)], "what is P0002's is said to be P0001's"
 
 
 def test_missing_and_added_files_are_found(release: Path):
