@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from collector.discover import asking
 from collector.engine import Retry, StageReport, run_stage
-from collector.session import Manners, Session
+from collector.manners import Manners
+from collector.session import Session
 from manifests.errors import FetchFailed
 from manifests.ids import digest
 from manifests.ledger import Entry

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from tqdm import tqdm
 
+from collector.manners import Manners
 from collector.players import Player
-from collector.session import Manners, Session
+from collector.session import Session
 from collector.sources import Candidate, FindOptions, canonical_url, find_videos, look_up_keys
 from manifests.ids import video_id
 from manifests.names import words_of
 from manifests.opt_out import OPT_OUT_FILE, OptedOut, OptOut, read_opt_outs, write_opt_outs
-from manifests.tables import Row
+from manifests.tables import Row, rows_of
 from manifests.workspace import Workspace
 
-__all__ = ["asking", "discover", "items_to_fetch", "note_opt_outs"]
+__all__ = ["asking", "discover", "items_to_fetch", "note_opt_outs", "remember_ways"]
 
 _OPTED_OUT = "opted out"
 
@@ -66,35 +67,51 @@ def discover(
     session: Session,
     *,
     opt_outs: Sequence[OptOut] = (),
+    only: Collection[str] | None = None,
     quiet: bool = False,
-) -> Iterator[Candidate]:
+) -> list[Candidate]:
     """Look for the players' videos. Nobody is asked about a player who opted out.
 
     Args:
         opt_outs: who is to be left besides those on the dataset's list.
+        only: as `find_videos` takes it.
     """
     settled = {key for key, entry in workspace.ledger.entries("fetch").items() if entry.state == "ok"}
-    gone = workspace.opted_out()
-    listed = [_with_id(row) for row in (*read_opt_outs(workspace.root / OPT_OUT_FILE), *opt_outs)]
-    gone_videos = gone.videos | {row.video_id for row in listed}
-    gone_names = gone.names | {words_of(row.name) for row in opt_outs if row.name}
-    gone_players = gone.players | {row.player_id for row in opt_outs if row.player_id}
-    gone = OptedOut(gone_players, gone_videos, names=gone_names)
-    taken: dict[str, str | None] = {}
+    gone = _opted_out(workspace, opt_outs)
+    found: list[Candidate] = []
+    taken: dict[str, int] = {}  # where the one who has a video stands in `found`
     for player in tqdm(players, desc="looking for videos", unit="player", disable=quiet or None):
         if _is_gone(player, gone):
             # The addresses that the list gives are in the count, as skipped.
-            found: Iterable[Candidate] = [_left(player, url) for url in player.urls]
-        else:
-            found = find_videos(player, options, session, settled)
-        for candidate in found:
+            found += [_left(player, url) for url in player.urls]
+            continue
+        for candidate in find_videos(player, options, session, settled, only):
             if candidate.video_id in gone.videos:
-                yield replace(candidate, leave=_OPTED_OUT)
-                continue
-            # A video has one row, so it goes to the first player of the list who finds it.
-            first = candidate.leave is None and taken.setdefault(candidate.url, player.player_id)
-            other = first and first != player.player_id
-            yield replace(candidate, leave=f"it was found for {first} already") if other else candidate
+                candidate = replace(candidate, leave=_OPTED_OUT)
+            elif candidate.leave is None and candidate.failure is None:
+                # A video has one row: the first player's who finds it. It remembers the others' ways too.
+                at = taken.setdefault(candidate.url, len(found))
+                if at < len(found):
+                    first = found[at]
+                    found[at] = replace(first, found_by=_joined(first.found_by, candidate.found_by))
+                    candidate = replace(candidate, leave=f"it was found for {first.player_id} already")
+            found.append(candidate)
+    return found
+
+
+def _joined(some: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*some, *others)))
+
+
+def _opted_out(workspace: Workspace, more: Sequence[OptOut]) -> OptedOut:
+    """Who is on the dataset's list, also by an address that is written otherwise, and `more`."""
+    gone = workspace.opted_out()
+    listed = [_with_id(row) for row in (*read_opt_outs(workspace.root / OPT_OUT_FILE), *more)]
+    return OptedOut(
+        gone.players | {row.player_id for row in more if row.player_id},
+        gone.videos | {row.video_id for row in listed},
+        names=gone.names | {words_of(row.name) for row in more if row.name},
+    )
 
 
 def _is_gone(player: Player, gone: OptedOut) -> bool:
@@ -107,25 +124,33 @@ def _left(player: Player, url: str) -> Candidate:
 
 
 def items_to_fetch(
-    players: Sequence[Player], candidates: Sequence[Candidate], workspace: Workspace, *, look_again: bool
+    players: Sequence[Player],
+    candidates: Sequence[Candidate],
+    workspace: Workspace,
+    options: FindOptions,
+    *,
+    only: Collection[str] | None = None,
 ) -> list[Row]:
     """The stage's input: what was found now and is not left, and what these players' earlier runs found besides.
 
-    Takes out of the ledger what this run knows better: feeds and searches that failed then and not now.
+    Takes out of the ledger what this run knows better: feeds and searches that failed then and not now; and, unless only
+    some ways were followed, what was skipped then and is found now, because its date or somebody's wish may have changed.
 
     Args:
-        look_again: also what was skipped then and is found now, because its date or somebody's wish may have changed.
+        only: the ways that were followed, as `find_videos` takes them.
     """
-    items = [_item(candidate) for candidate in candidates if candidate.leave in (None, _OPTED_OUT)]
-    found = {candidate.video_id for candidate in candidates}
-    now = {item["video_id"] for item in items}
     entries = workspace.ledger.entries("fetch")
     kept = workspace.ledger.inputs("fetch")
+    items = [_item(candidate, kept) for candidate in candidates if candidate.leave in (None, _OPTED_OUT)]
+    found = {candidate.video_id for candidate in candidates}
+    now = {item["video_id"] for item in items}
     mine = {player.player_id for player in players}
-    unread = {key for player in players for key in look_up_keys(player)}
-    unread |= {key for key, item in kept.items() if item["failure"] and item["player_id"] in mine}
-    stale = {key for key in unread - now if key in entries and entries[key].state != "ok"}
-    if look_again:
+    read = {key for player in players for key in look_up_keys(player, options)}
+    read |= {key for key, item in kept.items() if item["failure"] and item["player_id"] in mine}
+    if only is not None:
+        read &= set(only)
+    stale = {key for key in read - now if key in entries and entries[key].state != "ok"}
+    if only is None:
         stale |= {key for key in now if key in entries and entries[key].state == "skipped"}
     workspace.ledger.retire("fetch", stale)
     return items + [
@@ -133,7 +158,21 @@ def items_to_fetch(
     ]
 
 
-def _item(candidate: Candidate) -> Row:
+def remember_ways(workspace: Workspace, items: Sequence[Row]) -> None:
+    """Note by what else videos were found now that are there already, or that failed and are not done again."""
+    kept = workspace.ledger.inputs("fetch")
+    more = {
+        item["video_id"]: item for item in items if item["found_by"] != kept.get(item["video_id"], item)["found_by"]
+    }
+    workspace.ledger.plan("fetch", {}, more)
+    for row in rows_of(workspace.read("videos").select(["video_id", "found_by"])):
+        if item := more.get(row["video_id"]):
+            found_by = sorted({*row["found_by"], *item["found_by"]})
+            workspace.ledger.amend("fetch", row["video_id"], "videos", {"found_by": found_by})
+
+
+def _item(candidate: Candidate, kept: Mapping[str, Row]) -> Row:
+    before = kept.get(candidate.video_id, {"found_by": []})
     return {
         "video_id": candidate.video_id,
         "url": candidate.url,
@@ -142,6 +181,6 @@ def _item(candidate: Candidate) -> Row:
         "upload_date": candidate.upload_date.isoformat() if candidate.upload_date else None,
         "platform": candidate.platform,
         "platform_id": candidate.platform_id,
-        "found_by": list(candidate.found_by),
+        "found_by": list(_joined(before["found_by"], candidate.found_by)),
         "failure": candidate.failure,
     }

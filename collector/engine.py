@@ -36,7 +36,9 @@ class Retry:
     def matches(self, entry: Entry) -> bool:
         # What an earlier retry planned and didn't come to is pending, and still has the kind by which it failed.
         failed = entry.state == "failed" or (entry.state == "pending" and entry.kind is not None)
-        return failed and self.kind in (None, entry.kind)
+        # Nobody is asked again before the time that a server named.
+        due = entry.next_retry is None or entry.next_retry <= time.time()
+        return failed and due and self.kind in (None, entry.kind)
 
 
 def parse_retry(text: str | None) -> Retry | None:

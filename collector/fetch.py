@@ -12,14 +12,25 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from collector.discover import asking, discover, items_to_fetch, note_opt_outs
+from collector.discover import asking, discover, items_to_fetch, note_opt_outs, remember_ways
 from collector.disk import Room
 from collector.engine import Retry, StageReport, run_stage
+from collector.failures import clean_text
+from collector.manners import Manners
 from collector.players import Player, assign_ids, enrol
 from collector.probe import Media, probe
-from collector.session import Info, Manners, Session, clean_text
-from collector.sources import Candidate, FindOptions, is_live, title_of, too_small, upload_day, why_leave
-from manifests.errors import FetchFailed, ItemSkipped, UnreadableVideo, explain_write_errors
+from collector.session import Info, Session
+from collector.sources import (
+    Candidate,
+    FindOptions,
+    is_live,
+    require_search,
+    title_of,
+    too_small,
+    upload_day,
+    why_leave,
+)
+from manifests.errors import FetchFailed, ItemFailed, ItemSkipped, UnreadableVideo, explain_write_errors
 from manifests.ids import digest, file_sha256
 from manifests.opt_out import OptOut
 from manifests.provenance import made_by
@@ -95,9 +106,9 @@ class Fetch:
                     os.fsync(written.fileno())
                 file.replace(final)
                 shutil.rmtree(part)
-            except FetchFailed as failure:
+            except ItemFailed as failure:
                 if failure.kind not in _WORTH_CONTINUING:
-                    shutil.rmtree(part)
+                    shutil.rmtree(part, ignore_errors=True)
                 raise
             finally:
                 # What is half there stays, to be continued; an empty folder helps nobody.
@@ -121,8 +132,7 @@ class Fetch:
             if reason := why_leave(self.options, duration_s=media.duration_s):
                 raise ItemSkipped(f"{_shown(item)}: {reason}")
         except UnreadableVideo as error:
-            # Continuing from these bytes would keep wrong what may be mended on the server by the next try.
-            shutil.rmtree(file.parent)
+            # Not worth continuing: these bytes would keep wrong what may be mended on the server by the next try.
             raise UnreadableVideo(f"{_shown(item)}: {str(error).removeprefix(f'{file.name}: ')}", error.kind) from error
         except ItemSkipped:
             shutil.rmtree(file.parent)
@@ -194,11 +204,14 @@ def plan_fetch(
 
     Raises:
         BadPlayerList: as `enrol`.
+        BadInput: yt-dlp knows no search of the name that the options give.
     """
+    options = options or FindOptions()
+    require_search(options)
     players = assign_ids(players, workspace)
     with tempfile.TemporaryDirectory(prefix="mgcollect-") as notes:
         session = Session(Path(notes), manners or Manners())
-        return list(discover(players, workspace, options or FindOptions(), session, opt_outs=opt_outs, quiet=quiet))
+        return discover(players, workspace, options, session, opt_outs=opt_outs, quiet=quiet)
 
 
 def fetch(
@@ -228,17 +241,22 @@ def fetch(
 
     Raises:
         BadPlayerList: a player_id belongs to somebody else; nothing was fetched.
-        BadInput: the opt-out list has wrong rows.
+        BadInput: the opt-out list has wrong rows, or yt-dlp knows no search of the name that the options give.
         Unavailable: another process fetches into this dataset, or ffmpeg is missing.
         CannotWrite: the folder is read-only, its disk full, or its quota used up.
     """
     options, manners = options or FindOptions(), manners or Manners()
+    require_search(options)
     note_opt_outs(workspace, opt_outs)
     players = enrol(players, workspace)
     room = Room(workspace.root.resolve(), manners.keep_free_bytes, manners.quota_bytes)
     with asking(workspace, manners) as session:
-        candidates = list(discover(players, workspace, options, session, quiet=quiet))
-        items = items_to_fetch(players, candidates, workspace, look_again=retry is None)
+        entries = workspace.ledger.entries("fetch")
+        # With --retry, only what failed is asked for: no feed and no search that could be read.
+        only = {key for key, entry in entries.items() if retry.matches(entry)} if retry else None
+        candidates = discover(players, workspace, options, session, only=only, quiet=quiet)
+        items = items_to_fetch(players, candidates, workspace, options, only=only)
+        remember_ways(workspace, items)
         # A session of its own, because the one that searched remembers every list it read, and a stage is sent to workers.
         stage = Fetch(room, Session(session.notes, manners), options)
         return run_stage(

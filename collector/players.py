@@ -31,7 +31,7 @@ class Player:
         aliases: other spellings; a title that holds one names the player too.
         urls: addresses of videos, or of pages with videos, of this player.
         feeds: channels, playlists and RSS feeds in which titles that name the player are looked for.
-        query: what to search for; None for the template of `FindOptions`.
+        query: what to search for, several separated by `|`; None for the templates of `FindOptions`.
         row: line in the file, the header being 1; 0 where there was no file.
     """
 

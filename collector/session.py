@@ -1,98 +1,34 @@
-"""yt-dlp as a polite, quiet library: one connection a host, patience when told to wait, and its errors in our words.
+"""What a run asks the network for: what is at an address, and its video; one after the other at each host, and patiently.
 
-Nothing of the user goes out or stays: no cookies, no cache, no address of his in a message. Nothing is evaded either: where a
-site asks whether we are a robot, it is left alone for the rest of the run.
+Nothing is evaded: where a site asks whether we are a robot, it is left alone for the rest of the run.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import hashlib
-import random
-import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from yt_dlp import YoutubeDL
-from yt_dlp.extractor import gen_extractor_classes
-from yt_dlp.networking.exceptions import HTTPError, TransportError
 from yt_dlp.utils import YoutubeDLError
 
 from collector.disk import Room
-from collector.probe import SAFE_INPUT
-from manifests.errors import CannotWrite, FetchFailed, MgcollectError, UnreadableVideo
+from collector.downloader import open_yt_dlp
+from collector.failures import clean_text, failure_of, retry_after_s, short
+from collector.manners import Manners, Turns
+from manifests.errors import FetchFailed, MgcollectError, UnreadableVideo
 
-__all__ = ["Info", "Manners", "Session", "clean_text", "extractor_of", "failure_of", "host_of"]
+__all__ = ["Info", "Session"]
 
 Info = dict[str, Any]
 _T = TypeVar("_T")
 
 _PROTOCOLS = {"http", "https", "m3u8", "m3u8_native", "http_dash_segments"}
-
-# What yt-dlp and the sites say, by kind; the first that fits counts. A bot check and an age gate also say "sign in".
-_SAYINGS = (
-    ("bot_check", r"not a bot|suspected as a bot|captcha|anti-bot|unusual traffic"),
-    ("throttled", r"rate.?limit|too many requests"),
-    ("age", r"confirm your age|age.?restrict|inappropriate for some"),
-    (
-        "geo",
-        r"geo.?restrict|geo.?block|(not|n't) (been )?(made )?(this video )?available (in|from) your (country|location|region)",
-    ),
-    (
-        "unsupported",
-        r"unsupported url|file:// urls|drm.?protect|no video formats? found|format is not available|not a valid url",
-    ),
-    ("private", r"\bprivate\b|log ?in|sign in|members.only|premium members|registered users|subscri|requires payment"),
-    (
-        "gone",
-        r"video unavailable|no longer available|(is )?unavailable|removed|deleted|terminated|does(n't| not) exist|"
-        r"not found|channel was closed|isn't available",
-    ),
-    ("network", r"timed out|resolve|connection|unreachable|getaddrinfo|bytes read|reset by peer|ssl|certificate"),
-)
-_STATUSES = {401: "private", 402: "private", 403: "private", 404: "gone", 410: "gone", 429: "throttled", 451: "geo"}
-_WHAT_TO_DO = {
-    "bot_check": "The site wants to know whether this is a person. It is left alone for the rest of this run; wait some "
-    "hours and run again with `--retry failed:bot_check`, fetch fewer videos at a time, or ask the site for access.",
-    "throttled": "The site asks for fewer requests. Wait an hour, then run again with `--retry failed:throttled`.",
-    "network": "Run again with `--retry failed:network`.",
-    "unsupported": "Give the address of the video itself, or of a page that yt-dlp knows.",
-}
 _WAITABLE = {"throttled", "network"}
-_LOOK_EVERY_S = 2.0  # at the room on the disk
-
-
-@dataclass(frozen=True)
-class Manners:
-    """How patient and how careful a run is.
-
-    Attributes:
-        attempts: tries of one address before it fails.
-        backoff_s: wait after the first try; it doubles each time, and a random half of it is added.
-        longest_wait_s: a site that asks to wait longer (Retry-After) is not waited for.
-        pause_s: between two addresses of one host; this machine's own addresses need none.
-        timeout_s: silence after which a connection is given up.
-        keep_free_bytes: stop the run before less than this is free on the disk.
-        quota_bytes: stop the run before the dataset's folder holds more than this; None for no bound.
-    """
-
-    attempts: int = 4
-    backoff_s: float = 2.0
-    longest_wait_s: float = 120.0
-    pause_s: float = 2.0
-    timeout_s: float = 30.0
-    keep_free_bytes: int = 1 << 30
-    quota_bytes: int | None = None
+_LOOK_EVERY_S = 2.0  # at the room on the disk, and at how fast a film comes
+_GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -105,8 +41,13 @@ class Session:
     """
 
     notes: Path
-    manners: Manners = Manners()
+    manners: Manners
     read: dict[str, Info | FetchFailed] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def turns(self) -> Turns:
+        """Whose turn it is at which host."""
+        return Turns(self.notes, self.manners)
 
     def look_up(self, address: str, attempts: int | None = None, *, remember: bool = True) -> Info:
         """What yt-dlp finds at an address (or search), without downloading; a list's entries are not opened.
@@ -118,10 +59,9 @@ class Session:
         Raises:
             FetchFailed: nothing, and why.
         """
-        options = {"extract_flat": "in_playlist"}
 
         def ask() -> Info:
-            with self._yt_dlp(options) as ydl:
+            with open_yt_dlp(self.manners, extract_flat="in_playlist") as ydl:
                 info: Info = ydl.sanitize_info(ydl.extract_info(address, download=False) or {})
             return info
 
@@ -130,6 +70,16 @@ class Session:
                 known = self.patiently(address, ask, attempts or self.manners.attempts)
             except FetchFailed as failure:
                 known = failure
+            except UnreadableVideo as failure:
+                known = FetchFailed(str(failure), failure.kind)
+            except MgcollectError:
+                raise
+            except Exception as error:
+                # A page that yt-dlp stumbles over must not cost the other players.
+                text = clean_text(str(error), 200)
+                known = FetchFailed(
+                    f"{short(address)}: yt-dlp stumbled over it ({type(error).__name__}: {text})", "other"
+                )
             if remember:
                 self.read[address] = known
         if isinstance(known, FetchFailed):
@@ -144,7 +94,7 @@ class Session:
         """
 
         def ask() -> None:
-            with self._yt_dlp({}) as ydl:
+            with open_yt_dlp(self.manners) as ydl:
                 _require_one_video(ydl.extract_info(address, download=False) or {}, address)
 
         self.patiently(address, ask, self.manners.attempts)
@@ -164,32 +114,21 @@ class Session:
             UnreadableVideo: the site sent not a single byte.
             CannotWrite: the disk is nearly full, or the dataset's quota used up.
         """
-        looked_at = 0.0
-
-        def require_room(progress: Info) -> None:
-            # Most sites tell the size only when the file begins to come.
-            nonlocal looked_at
-            if time.monotonic() - looked_at >= _LOOK_EVERY_S:
-                size = progress.get("total_bytes") or progress.get("total_bytes_estimate") or 0
-                room.require(int(size) - (progress.get("downloaded_bytes") or 0), _short(address))
-                looked_at = time.monotonic()
-
         folder.mkdir(parents=True, exist_ok=True)
-        options = {
-            # The name is ours: nothing that the network says reaches a path but a suffix, which yt-dlp confines.
-            "outtmpl": {"default": str(folder).replace("%", "%%") + "/media.%(ext)s"},
-            "progress_hooks": [require_room],
-        }
+        # The name is ours: nothing that the network says reaches a path but a suffix, which yt-dlp confines.
+        name = {"default": str(folder).replace("%", "%%") + "/media.%(ext)s"}
 
         def get() -> tuple[Info, Path]:
-            with self._yt_dlp(options) as ydl:
+            hooks = [_Watch(short(address), room, self.manners)]
+            with open_yt_dlp(self.manners, outtmpl=name, progress_hooks=hooks) as ydl:
                 info = ydl.extract_info(address, download=False) or {}
                 _require_one_video(info, address)
                 check(info)
+                ydl.remember_versions(folder / "versions")
                 done = ydl.process_ie_result(info, download=True)
                 file = Path(done.get("requested_downloads", [{}])[0].get("filepath", folder / "nothing"))
                 if file.parent.resolve() != folder.resolve() or not file.is_file():
-                    raise FetchFailed(f"{_short(address)}: yt-dlp left no file in {folder.name}", kind="other")
+                    raise FetchFailed(f"{short(address)}: yt-dlp left no file in {folder.name}", kind="other")
                 return ydl.sanitize_info(done), file
 
         return self.patiently(address, get, self.manners.attempts)
@@ -200,233 +139,59 @@ class Session:
         Raises:
             FetchFailed, UnreadableVideo, CannotWrite: what yt-dlp raised in the end, in our words.
         """
-        with self._turn(address):
+        with self.turns.at(address):
             for attempt in range(1, attempts + 1):
                 try:
                     return action()
                 except MgcollectError:
                     raise
-                except (YoutubeDLError, OSError) as error:
+                except (YoutubeDLError, OSError, MemoryError) as error:
                     failure = failure_of(error, address)
-                    wait = max(self._wait_s(attempt - 1), _retry_after(error))
-                    if (
-                        attempt == attempts
-                        or not isinstance(failure, FetchFailed)
-                        or failure.kind not in _WAITABLE
-                        or wait > self.manners.longest_wait_s
-                    ):
+                    if not isinstance(failure, FetchFailed) or failure.kind not in _WAITABLE:
                         raise failure from error
-                time.sleep(wait)
+                    asked = retry_after_s(error)
+                    if asked > self.manners.longest_wait_s:
+                        failure.next_retry = time.time() + asked
+                    if failure.next_retry or attempt == attempts:
+                        raise failure from error
+                time.sleep(max(self.manners.wait_s(attempt - 1), asked))
         raise AssertionError("attempts is at least 1")
 
-    def _yt_dlp(self, options: dict[str, Any]) -> Any:
-        manners = self.manners
-        return _YtDlp(
-            {
-                # The best picture up to 1080 lines, in the codec that every player knows; with sound where there is any.
-                "format": "bv*+ba/b/bv*",
-                "format_sort": ["res:1080", "fps", "vcodec:h264"],
-                "noplaylist": True,
-                "quiet": True,
-                "no_warnings": True,
-                "noprogress": True,
-                "color": "never",
-                "logger": _Silence(),
-                "cachedir": False,
-                "updatetime": False,
-                "geo_bypass": False,
-                "socket_timeout": manners.timeout_s,
-                "retries": 3,
-                "fragment_retries": 3,
-                "skip_unavailable_fragments": False,
-                "retry_sleep_functions": dict.fromkeys(("http", "fragment", "extractor", "file_access"), self._wait_s),
-                # What ffmpeg is handed comes from the network. As a downloader it may open no file; when it joins
-                # picture and sound, no address, and no playlist that names other files. yt-dlp's repairs need neither.
-                "hls_prefer_native": True,
-                "external_downloader_args": {"ffmpeg_i": ["-protocol_whitelist", "http,https,tcp,tls,crypto"]},
-                "postprocessor_args": {
-                    "merger+ffmpeg_i": [word for k, v in SAFE_INPUT.items() for word in (f"-{k}", v)]
-                },
-                "fixup": "never",
-                **options,
-            }
-        )
 
-    def _wait_s(self, n: int) -> float:
-        """Back-off before retry `n`, from 0, with jitter."""
-        return float(min(self.manners.backoff_s * 2**n * random.uniform(1.0, 1.5), self.manners.longest_wait_s))
+class _Watch:
+    """Sees a download's progress, and ends it where it leaves its bounds."""
 
-    @contextmanager
-    def _turn(self, address: str) -> Iterator[None]:
-        """Hold the address's host, for all processes of the run; they may use this machine's own at the same time."""
-        host = host_of(address)
-        if host is None:
-            yield
+    def __init__(self, what: str, room: Room, manners: Manners) -> None:
+        self._what, self._room, self._manners = what, room, manners
+        self._looked_at = 0.0
+        self._since: tuple[float, int] | None = None
+
+    def __call__(self, progress: Info) -> None:
+        if (now := time.monotonic()) - self._looked_at < _LOOK_EVERY_S:
             return
-        note = self.notes / hashlib.sha256(host.encode()).hexdigest()[:16]
-        with note.open("a+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            if (last := file.read()) == "bot_check":
-                message = f"{_short(address)}: {host} asked for a bot check earlier in this run, so it was left alone. "
-                raise FetchFailed(message + _WHAT_TO_DO["bot_check"], kind="bot_check")
-            if last:
-                time.sleep(max(0.0, float(last) + self.manners.pause_s - time.time()))
-            left_alone = False
-            try:
-                yield
-            except FetchFailed as failure:
-                left_alone = failure.kind == "bot_check"
-                raise
-            finally:
-                file.truncate(0)
-                file.write("bot_check" if left_alone else str(time.time()))
-                file.flush()
-
-
-class _YtDlp(YoutubeDL):  # type: ignore[misc]  # yt-dlp comes without types
-    """yt-dlp that closes every answer at the latest when it is itself closed; as it comes, it leaves some open."""
-
-    def urlopen(self, request: Any) -> Any:
-        answers = self.__dict__.setdefault("_answers", [])
-        answers[:] = [answer for answer in answers if not answer.closed]
-        try:
-            answer = super().urlopen(request)
-        except HTTPError as error:
-            answers.append(error.response)
-            raise
-        answers.append(answer)
-        return answer
-
-    def close(self) -> None:
-        for answer in self.__dict__.get("_answers", []):
-            answer.close()
-        super().close()
-
-
-class _Silence:
-    """A logger for yt-dlp that says nothing: what matters comes as an exception."""
-
-    def debug(self, message: str) -> None: ...
-
-    def info(self, message: str) -> None: ...
-
-    def warning(self, message: str) -> None: ...
-
-    def error(self, message: str) -> None: ...
-
-
-# --- who answers -------------------------------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=4096)
-def extractor_of(address: str) -> Any:
-    """yt-dlp's extractor class that would take an address or search; asks nobody."""
-    return next(kind for kind in gen_extractor_classes() if kind.suitable(address))
-
-
-def host_of(address: str) -> str | None:
-    """Whom an address or search asks: a platform where yt-dlp knows it, else the host; None for this machine."""
-    extractor = extractor_of(address)
-    if extractor.ie_key() != "Generic":
-        return str(extractor.IE_NAME).partition(":")[0]
-    host = urlsplit(address).hostname or ""
-    try:
-        mine = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        mine = False
-    return None if mine else host
+        self._looked_at = now
+        here = int(progress.get("downloaded_bytes") or 0)
+        # Most sites tell the size only when the file begins to come.
+        whole = max(here, int(progress.get("total_bytes") or progress.get("total_bytes_estimate") or 0))
+        if whole > self._manners.largest_bytes:
+            bound = f"more than {self._manners.largest_bytes / _GIB:.4g} GiB. Raise --largest-gb if you want it"
+            raise FetchFailed(f"{self._what}: {bound}.", kind="too_large")
+        self._room.require(whole - here, self._what)
+        started, had = self._since = self._since or (now, here)
+        if now - started >= self._manners.slow_for_s:
+            if here - had < self._manners.slowest_bytes_s * (now - started):
+                speed = (here - had) / (now - started)
+                raise FetchFailed(
+                    f"{self._what}: it comes at {speed:.0f} bytes a second, so it was given up.", "network"
+                )
+            self._since = now, here
 
 
 def _require_one_video(info: Info, address: str) -> None:
     if info.get("_type", "video") != "video":
-        raise FetchFailed(f"{_short(address)}: a list of videos, not one. Put it among the feeds.", "unsupported")
+        raise FetchFailed(f"{short(address)}: a list of videos, not one. Put it among the feeds.", "unsupported")
     for part in info.get("requested_formats") or [info]:
         scheme = urlsplit(part.get("url") or "").scheme.lower()
         if scheme not in ("http", "https") or part.get("protocol") not in _PROTOCOLS:
-            message = (
-                f"{_short(address)}: it would have to be fetched by {part.get('protocol')} from a {scheme} address"
-            )
+            message = f"{short(address)}: it would have to be fetched by {part.get('protocol')} from a {scheme} address"
             raise FetchFailed(message + "; only http and https are.", kind="unsupported")
-
-
-# --- what went wrong ---------------------------------------------------------------------------------------------------
-
-
-def failure_of(error: BaseException, address: str) -> FetchFailed | UnreadableVideo | CannotWrite:
-    """An exception of yt-dlp's as one of ours, whose message says what to do."""
-    chain = list(_chain(error))
-    text = clean_text(str(error), 300)
-    if any(isinstance(link, OSError) and link.errno in (errno.ENOSPC, errno.EDQUOT) for link in chain):
-        return CannotWrite(
-            "The disk is full. Free some space and run the same command again: it goes on where it stopped."
-        )
-    if re.search(r"did not get any data blocks|downloaded file is empty", text, re.IGNORECASE):
-        return UnreadableVideo(f"{_short(address)}: the site sent an empty file", kind="empty")
-    status = next((link.status for link in chain if isinstance(link, HTTPError)), None)
-    kind = _kind(text, status, any(isinstance(link, TransportError | TimeoutError) for link in chain))
-    text = _without_hints(text)
-    return FetchFailed(f"{_short(address)}: {text}. {_WHAT_TO_DO.get(kind, '')}".rstrip(), kind)
-
-
-def _kind(text: str, status: int | None, transport: bool) -> str:
-    said = next((kind for kind, pattern in _SAYINGS if re.search(pattern, text, re.IGNORECASE)), None)
-    if status is None:
-        # Of a connection that failed, only the fact counts: its words ("closed", "removed") mean other things there.
-        return "network" if transport else said or "other"
-    # The server's number is plainer than the words about it, but a bot check comes with any number.
-    if said in ("bot_check", "age", "geo"):
-        return said
-    return _STATUSES.get(status, "network" if status >= 500 else said or "other")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it came of; yt-dlp keeps the original in any of these places."""
-    waiting, seen = [error], set()
-    while waiting:
-        link = waiting.pop(0)
-        if id(link) in seen:
-            continue
-        seen.add(id(link))
-        yield link
-        info = getattr(link, "exc_info", None)
-        sources = [link.__cause__, link.__context__, getattr(link, "cause", None), info[1] if info else None]
-        waiting += [source for source in sources if isinstance(source, BaseException)]
-
-
-def _retry_after(error: BaseException) -> float:
-    """Seconds that the server asks to wait, 0 if it doesn't say (RFC 9110, section 10.2.3)."""
-    value = next(
-        (link.response.headers.get("Retry-After") for link in _chain(error) if isinstance(link, HTTPError)), None
-    )
-    if not value:
-        return 0.0
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return 0.0
-
-
-def _without_hints(text: str) -> str:
-    """yt-dlp's message without its advice for its own command line, and without what an address has after "?"."""
-    text = re.sub(r"^ERROR:\s*(\[[\w:+.-]+\] (\S+: )?)?", "", text)
-    text = re.split(
-        r"; please report this issue|\(caused by|You might want to use a VPN|Use --|; see\s+https|, and try again with",
-        text,
-    )[0]
-    # Media addresses carry the client's own address and signatures there.
-    text = re.sub(r"(https?://[^\s?#]+)[?#]\S*", r"\1", text)
-    return text.strip(" .;")
-
-
-def clean_text(text: str, longest: int) -> str:
-    """Text of the network on one line: no line breaks, no control or terminal sequences, at most `longest` characters."""
-    text = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text)
-    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def _short(address: str) -> str:
-    return clean_text(address, 200)

@@ -13,9 +13,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from yt_dlp.extractor import get_info_extractor
 from yt_dlp.utils import unsmuggle_url
 
+from collector.failures import clean_text
+from collector.manners import extractor_of, host_of
 from collector.players import Player, names_in
-from collector.session import Info, Session, clean_text, extractor_of, host_of
-from manifests.errors import FetchFailed
+from collector.session import Info, Session
+from manifests.errors import BadInput, FetchFailed
 from manifests.ids import video_id
 from manifests.names import holds_phrase
 
@@ -26,6 +28,7 @@ __all__ = [
     "find_videos",
     "is_live",
     "look_up_keys",
+    "require_search",
     "title_of",
     "too_small",
     "upload_day",
@@ -62,7 +65,7 @@ class FindOptions:
         min_duration_s, max_duration_s: seconds; None for no bound.
         search_prefix: yt-dlp's word for a site's search, such as "ytsearch".
         search_results: how many results of a search are looked at.
-        query_template: what is searched for a player who has no query of his own.
+        queries: what is searched for a player who has no query of his own; {name} stands for the name.
         title_must: words or phrases that must all stand in the title, however they are written.
         title_must_not: words or phrases of which none may stand in it.
         min_height: lines below which a picture shows no gesture.
@@ -74,7 +77,7 @@ class FindOptions:
     max_duration_s: float | None = None
     search_prefix: str = "ytsearch"
     search_results: int = 20
-    query_template: str = "{name} press conference"
+    queries: tuple[str, ...] = ("{name} press conference",)
     title_must: tuple[str, ...] = ()
     title_must_not: tuple[str, ...] = ()
     min_height: int = 240
@@ -139,8 +142,25 @@ def canonical_url(url: str) -> str:
     return urlunsplit((scheme, host, parts.path or "/", query, ""))
 
 
+def require_search(options: FindOptions) -> None:
+    """Do nothing, as long as yt-dlp knows the search that the options name.
+
+    Raises:
+        BadInput: it doesn't.
+    """
+    if extractor_of(f"{options.search_prefix}1:name").ie_key() == "Generic":
+        raise BadInput(
+            f"--search-prefix {options.search_prefix}: yt-dlp knows no such search. "
+            "`yt-dlp --list-extractors | grep -i search` lists those that it knows; YouTube's is ytsearch."
+        )
+
+
 def find_videos(
-    player: Player, options: FindOptions, session: Session, settled: Collection[str] = ()
+    player: Player,
+    options: FindOptions,
+    session: Session,
+    settled: Collection[str] = (),
+    only: Collection[str] | None = None,
 ) -> Iterator[Candidate]:
     """Look for a player's videos; one that is found several ways comes once and remembers all of them.
 
@@ -148,9 +168,12 @@ def find_videos(
 
     Args:
         settled: ids of videos that need no looking up, because they were fetched before.
+        only: keys (`look_up_keys`) of the ways to follow; all of them unless given.
     """
     found: dict[str, _Found] = {}
     for way in _ways(player, options):
+        if only is not None and video_id(way.key) not in only:
+            continue
         for one in way.follow(session, settled):
             if one.failure is None and _is_web(one.url):
                 one.url = canonical_url(one.url)
@@ -325,16 +348,18 @@ def _ways(player: Player, options: FindOptions) -> Iterator[_Way]:
         yield _Way(f"url {url}", url, given=True, key=canonical_url(url))
     for feed in player.feeds:
         yield _Way(f"feed {feed}", feed, given=False, key=feed)
-    if player.query or not (player.urls or player.feeds):
-        query = (player.query or options.query_template).replace("{name}", player.name)
-        search = f"{options.search_prefix}{options.search_results}:{query}"
-        # The key outlives a change of the search's words, so that a failure does too, until a search succeeds.
-        yield _Way(f"search {search}", search, given=False, key=f"search for {player.player_id}")
+    own = tuple(query.strip() for query in (player.query or "").split("|") if query.strip())
+    if own or not (player.urls or player.feeds):
+        for number, query in enumerate(own or options.queries):
+            search = f"{options.search_prefix}{options.search_results}:{query.replace('{name}', player.name)}"
+            # The key outlives a change of the search's words, so that a failure does too, until a search succeeds.
+            which = f"search {number + 1}" if number else "search"
+            yield _Way(f"search {search}", search, given=False, key=f"{which} for {player.player_id}")
 
 
-def look_up_keys(player: Player) -> list[str]:
-    """Keys under which the ledger would have a player's addresses, feeds and search that could not be read."""
-    return [video_id(way.key) for way in _ways(player, FindOptions())]
+def look_up_keys(player: Player, options: FindOptions) -> list[str]:
+    """Keys under which the ledger would have a player's addresses, feeds and searches that could not be read."""
+    return [video_id(way.key) for way in _ways(player, options)]
 
 
 def _is_web(address: str) -> bool:

@@ -67,7 +67,8 @@ def attempt(stage: Stage, item: Row) -> Outcome:
     except ItemSkipped as reason:
         return Outcome(key, "skipped", message=str(reason), seconds=time.monotonic() - started)
     except ItemFailed as error:
-        return Outcome(key, "failed", error.kind, str(error), seconds=time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return Outcome(key, "failed", error.kind, str(error), seconds=seconds, next_retry=error.next_retry)
     except MgcollectError:
         raise
     except Exception as error:

@@ -6,7 +6,8 @@ MgcollectError
 │   ├── BadWeights       weights whose sha256 nobody vouched for
 │   └── SchemaMismatch   a table or dataset of another schema version
 ├── ItemFailed           one item failed; the ledger keeps it and the run goes on (exit 1)
-│   ├── FetchFailed      kinds: gone, private, age, geo, bot_check, throttled, network, unsupported, too_small, disk, other
+│   ├── FetchFailed      kinds: gone, private, age, geo, bot_check, throttled, network, unsupported, too_small,
+│   │                    too_large, disk, other
 │   ├── UnreadableVideo  kinds: empty, not_video, no_picture, truncated
 │   └── ClipMismatch     a clip that doesn't decode to the frames it claims
 ├── ItemSkipped          the stage has a reason to leave this item alone; no failure
@@ -61,13 +62,19 @@ class SchemaMismatch(BadInput):
 
 
 class ItemFailed(MgcollectError):
-    """One item failed. `kind` is a short word by which `--retry failed:kind` finds it again."""
+    """One item failed.
+
+    Attributes:
+        kind: a short word by which `--retry failed:kind` finds it again.
+        next_retry: POSIX time before which trying again makes no sense; None where any time will do.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, kind: str = "other") -> None:
+    def __init__(self, message: str, kind: str = "other", next_retry: float | None = None) -> None:
         super().__init__(message)
         self.kind = kind
+        self.next_retry = next_retry
 
 
 class FetchFailed(ItemFailed):

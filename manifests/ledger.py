@@ -19,7 +19,7 @@ from typing import Literal
 import pyarrow as pa
 
 from manifests.errors import BadInput, CannotWrite
-from manifests.tables import TABLES, Row, Table, complete, empty, from_rows
+from manifests.tables import TABLES, Row, Table, complete, empty, from_rows, rows_of
 
 __all__ = ["Entry", "Ledger", "Outcome", "State"]
 
@@ -161,6 +161,19 @@ class Ledger:
             for name, blob in blobs.items():
                 self._db.execute("INSERT INTO outputs VALUES (?, ?, ?, ?)", (stage, outcome.item, name, blob))
                 self._make_stale(name)
+
+    def amend(self, stage: str, item: str, table: str, values: Row) -> None:
+        """Set columns in all rows that an item gave to a table, without doing the item again."""
+        where = (stage, item, table)
+        query = "SELECT rows FROM outputs WHERE stage = ? AND item = ? AND table_name = ?"
+        with self._transaction():
+            for (blob,) in self._db.execute(query, where).fetchall():
+                rows = [row | values for row in rows_of(pa.ipc.open_stream(blob).read_all())]
+                self._db.execute(
+                    "UPDATE outputs SET rows = ? WHERE stage = ? AND item = ? AND table_name = ?",
+                    (_pack(TABLES[table], rows), *where),
+                )
+                self._make_stale(table)
 
     def retire(self, stage: str, items: Iterable[str]) -> None:
         """Take items and their rows out: their input is gone."""

@@ -13,7 +13,18 @@ import typer
 
 from manifests.errors import BadInput
 from manifests.workspace import Workspace, open_workspace
-from mgcollect.options import Dataset, EngineOption, Quiet, RetryOption, Weights, WeightsSha256, Workers
+from mgcollect.options import (
+    Connections,
+    Dataset,
+    EngineOption,
+    LongestWait,
+    Pause,
+    Quiet,
+    RetryOption,
+    Weights,
+    WeightsSha256,
+    Workers,
+)
 from mgcollect.show import show_availability, show_candidates, show_outcomes, show_stage
 
 __all__ = ["add_to"]
@@ -32,8 +43,11 @@ def fetch(
     search_prefix: Annotated[str, typer.Option(help="yt-dlp's name of the site to search.")] = "ytsearch",
     search_results: Annotated[int, typer.Option(min=1, help="How many results of a search are looked at.")] = 20,
     query: Annotated[
-        str, typer.Option(help="What is searched for a player without a query of his own.")
-    ] = "{name} press conference",
+        list[str] | None,
+        typer.Option(
+            help="What is searched for a player without a query of his own [{name} press conference]; may be repeated."
+        ),
+    ] = None,
     title_must: Annotated[
         list[str] | None, typer.Option(help="Words that the title must have; may be repeated.")
     ] = None,
@@ -45,6 +59,10 @@ def fetch(
     min_height: Annotated[int, typer.Option(min=0, help="Lines that a picture must have.")] = 240,
     keep_free_gb: Annotated[float, typer.Option(min=0, help="GiB of the disk to leave free.")] = 1.0,
     quota_gb: Annotated[float | None, typer.Option(min=0, help="GiB that the dataset may hold.")] = None,
+    largest_gb: Annotated[float, typer.Option(min=0, help="GiB that one video may have.")] = 16.0,
+    connections: Connections = 1,
+    pause_s: Pause = 2.0,
+    longest_wait_s: LongestWait = 120.0,
     opt_out: Annotated[
         Path | None, typer.Option("--opt-out", help="CSV file of people and videos to add to the opt-out list.")
     ] = None,
@@ -63,8 +81,8 @@ def fetch(
     from collector.engine import parse_retry
     from collector.fetch import fetch as run
     from collector.fetch import plan_fetch
+    from collector.manners import Manners
     from collector.players import read_players
-    from collector.session import Manners
     from collector.sources import FindOptions
     from manifests.opt_out import read_opt_outs
 
@@ -79,13 +97,18 @@ def fetch(
         max_duration_s=max_duration,
         search_prefix=search_prefix,
         search_results=search_results,
-        query_template=query,
+        **({"queries": tuple(query)} if query else {}),
         title_must=tuple(title_must or ()),
         title_must_not=tuple(title_must_not or ()),
         min_height=min_height,
     )
     manners = Manners(
-        keep_free_bytes=round(keep_free_gb * 2**30), quota_bytes=None if quota_gb is None else round(quota_gb * 2**30)
+        longest_wait_s=longest_wait_s,
+        pause_s=pause_s,
+        connections=connections,
+        largest_bytes=round(largest_gb * 2**30),
+        keep_free_bytes=round(keep_free_gb * 2**30),
+        quota_bytes=None if quota_gb is None else round(quota_gb * 2**30),
     )
     again = parse_retry(retry)
     if dry_run:
@@ -128,6 +151,9 @@ def availability(
     older_than_days: Annotated[
         float, typer.Option(min=0, help="Leave out links that were fetched or checked within so many days.")
     ] = 0.0,
+    connections: Connections = 1,
+    pause_s: Pause = 2.0,
+    longest_wait_s: LongestWait = 120.0,
     engine: EngineOption = "local",
     retry: RetryOption = None,
     workers: Workers = 1,
@@ -139,11 +165,13 @@ def availability(
     """
     from collector.availability import availability as run
     from collector.engine import parse_retry
+    from collector.manners import Manners
 
     with open_workspace(dataset) as workspace:
         report = run(
             workspace,
             older_than_days=older_than_days,
+            manners=Manners(longest_wait_s=longest_wait_s, pause_s=pause_s, connections=connections),
             engine=engine,
             workers=workers,
             retry=parse_retry(retry),

@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Connections",
     "Dataset",
     "EngineOption",
+    "LongestWait",
     "Out",
+    "Pause",
     "Project",
     "Quiet",
     "ReleaseDir",
@@ -53,6 +56,14 @@ Weights = Annotated[
 ]
 WeightsSha256 = Annotated[
     str | None, typer.Option("--weights-sha256", help="Vouch for a weights file of your own by its sha256.")
+]
+Pause = Annotated[float, typer.Option("--pause-s", min=0, help="Seconds between two addresses of one host.")]
+Connections = Annotated[
+    int, typer.Option("--connections", min=1, help="Addresses of one host that are asked for at the same time.")
+]
+LongestWait = Annotated[
+    float,
+    typer.Option("--longest-wait-s", min=0, help="A host that asks to wait longer than this is left alone until then."),
 ]
 Project = Annotated[str, typer.Option("--project", help="Title of the Label Studio project.")]
 ReleaseDir = Annotated[Path, typer.Argument(help="The release's folder.")]

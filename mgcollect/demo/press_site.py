@@ -6,6 +6,7 @@ It listens on 127.0.0.1 only and serves the files of one folder under /video/. T
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -13,7 +14,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from datetime import time as midnight
 from email.utils import format_datetime
@@ -40,29 +41,35 @@ class Fault:
 
     Attributes:
         status: answer with this status and no file.
-        retry_after: the Retry-After header of that answer, in seconds.
+        headers: further headers of any answer, such as Retry-After.
         truncate_to: serve only the file's first bytes, as if it had no more.
         drop_after: break every answer off after so many bytes of what it promised: only who resumes gets it all.
+        bytes_s: send so many bytes a second.
         delay_s: wait before answering.
         content_type: claim this type.
     """
 
     status: int | None = None
-    retry_after: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     truncate_to: int | None = None
     drop_after: int | None = None
+    bytes_s: int | None = None
     delay_s: float = 0.0
     content_type: str | None = None
 
 
+_NO_FAULT = Fault()
+
+
 @dataclass(frozen=True)
 class Request:
-    """A request as it was answered; `range` is the header as it came."""
+    """A request as it was answered; `range` is the header as it came, `at` the time in seconds of a steady clock."""
 
     method: str
     path: str
     range: str | None
     status: int
+    at: float
 
 
 class PressSite:
@@ -225,40 +232,49 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        path = unquote(self.path.partition("?")[0])
-        fault = self.press_site.faults.get(path, Fault())
+        # Who asks through a proxy writes the whole address (RFC 9112, section 3.2.2).
+        path = unquote(re.sub(r"^https?://[^/]*", "", self.path).partition("?")[0])
+        fault = self.press_site.faults.get(path, _NO_FAULT)
         time.sleep(fault.delay_s)
         if fault.status is not None:
-            retry = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-            return self._refuse(HTTPStatus(fault.status), retry)
+            return self._refuse(HTTPStatus(fault.status), fault.headers)
         if (content := self.press_site.content(path)) is None:
             return self._refuse(HTTPStatus.NOT_FOUND)
         content_type, body = content
         body = body[: fault.truncate_to]
+        version = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
         wanted = self.headers.get("Range") if self.command == "GET" else None
+        if self.headers.get("If-Range", version) != version:
+            wanted = None
         span = _byte_range(wanted, len(body))
         if span is None:
             return self._refuse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, {"Content-Range": f"bytes */{len(body)}"})
         start, end = span
-        headers = {"Content-Type": fault.content_type or content_type, "Accept-Ranges": "bytes"}
+        headers = {"Content-Type": fault.content_type or content_type, "Accept-Ranges": "bytes", "ETag": version}
+        headers |= fault.headers
         if (start, end) == (0, len(body)):
-            return self._send(HTTPStatus.OK, headers, body, fault.drop_after)
+            return self._send(HTTPStatus.OK, headers, body, fault)
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(body)}"
-        return self._send(HTTPStatus.PARTIAL_CONTENT, headers, body[start:end], fault.drop_after)
+        return self._send(HTTPStatus.PARTIAL_CONTENT, headers, body[start:end], fault)
 
-    def _refuse(self, status: HTTPStatus, headers: dict[str, str] | None = None) -> None:
+    def _refuse(self, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> None:
         self._send(status, {"Content-Type": "text/plain; charset=utf-8", **(headers or {})}, status.phrase.encode())
 
-    def _send(self, status: HTTPStatus, headers: dict[str, str], body: bytes, drop_after: int | None = None) -> None:
-        self.press_site.requests.append(Request(self.command, self.path, self.headers.get("Range"), int(status)))
+    def _send(self, status: HTTPStatus, headers: Mapping[str, str], body: bytes, fault: Fault = _NO_FAULT) -> None:
+        asked = Request(self.command, self.path, self.headers.get("Range"), int(status), time.monotonic())
+        self.press_site.requests.append(asked)
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
             return
-        self.wfile.write(body[:drop_after])
-        if drop_after is not None and drop_after < len(body):
+        sent = body[: fault.drop_after]
+        step = fault.bytes_s or max(len(sent), 1)
+        for at in range(0, len(sent), step):
+            time.sleep(1 if at else 0)
+            self.wfile.write(sent[at : at + step])
+        if len(sent) < len(body):
             self.close_connection = True
 
 

@@ -19,7 +19,7 @@ from manifests.tables import TABLES, Row, from_rows
 from manifests.workspace import Workspace, open_workspace
 from mgcollect.demo.footage import PressConference, make_footage
 from mgcollect.demo.wheels import demo_weights
-from tests.collector.press import Faults, Site
+from tests.collector.press import Site
 
 
 @pytest.fixture(scope="session")
@@ -103,10 +103,10 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def site(tmp_path: Path, film: Path) -> Iterator[Site]:
+def site(tmp_path: Path, film: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     folder = tmp_path / "served"
     folder.mkdir()
     shutil.copy(film, folder / "a.mp4")
     with Site(folder) as running:
-        running.pages, running.passing, running.faults = {}, {}, Faults(running)
+        monkeypatch.setenv("LOOPBACK_SITE", running.url)
         yield running

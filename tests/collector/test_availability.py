@@ -12,8 +12,8 @@ import pytest
 from collector.availability import availability
 from collector.engine import Retry
 from collector.fetch import fetch
+from collector.manners import Manners
 from collector.players import Player
-from collector.session import Manners
 from collector.sources import FindOptions
 from manifests.workspace import Workspace, open_workspace
 from mgcollect.demo.press_site import Fault

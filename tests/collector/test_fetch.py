@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,8 @@ import pytest
 from collector.disk import used_bytes
 from collector.engine import Retry, StageReport
 from collector.fetch import fetch, plan_fetch
+from collector.manners import Manners
 from collector.players import Player, enrol
-from collector.probe import probe
-from collector.session import Manners
 from collector.sources import FindOptions
 from manifests.errors import CannotWrite
 from manifests.ids import file_sha256, video_id
@@ -142,7 +139,7 @@ def test_patience_with_a_busy_site(site: Site, workspace: Workspace) -> None:
 
 def test_retry_after_is_heeded(site: Site, workspace: Workspace) -> None:
     """Three seconds can be waited for; but not where patience ends at two, and then nobody asks again."""
-    site.faults["/video/a.mp4"] = Fault(status=429, retry_after=3)
+    site.faults["/video/a.mp4"] = Fault(status=429, headers={"Retry-After": "3"})
     impatient = Manners(attempts=3, backoff_s=0.001, longest_wait_s=2, keep_free_bytes=0)
     report = run(workspace, player(site, "/video/a.mp4"), manners=impatient)
     assert [kind for _, kind, _ in report.failures] == ["throttled"]
@@ -205,6 +202,15 @@ def test_a_dead_feed_is_in_the_ledger_until_it_lives(site: Site, workspace: Work
     assert (report.total, report.ok, report.failed) == (1, 1, 0)
     assert list(workspace.ledger.entries("fetch")) == [video_id(f"{site.url}/video/a.mp4")]
     assert workspace.read("videos").to_pylist()[0]["title"] == "Ana Ruiz speaks"
+
+
+def feed(*titles: str) -> str:
+    """An RSS feed whose first title is that of a.mp4, the second of b.mp4, …"""
+    items = "".join(
+        f"<item><title>{title}</title><link>{{site}}/video/{name}.mp4</link></item>"
+        for name, title in zip("abcdef", titles, strict=False)
+    )
+    return f'<?xml version="1.0"?><rss version="2.0"><channel><title>All</title>{items}</channel></rss>'
 
 
 PAGE = """<!doctype html><html><head><title>{title}</title><script type="application/ld+json">
@@ -316,6 +322,7 @@ def test_what_is_left_now_is_not_brought_back(site: Site, workspace: Workspace) 
     site.faults.clear()
     late = FindOptions(since=date(2025, 1, 1))
     assert run(workspace, who, options=late, retry=Retry()).total == 0
+    assert films(workspace) == []
 
 
 def test_opting_out_by_name_before_anybody_is_enrolled(site: Site, workspace: Workspace) -> None:
@@ -352,12 +359,43 @@ def test_who_opted_out_is_not_asked_about(site: Site, workspace: Workspace) -> N
 
 
 def test_a_video_of_two_players_goes_to_the_first(site: Site, workspace: Workspace) -> None:
+    """And remembers how the other one found it."""
     url = f"{site.url}/video/a.mp4"
-    players = [Player("Ana Ruiz", urls=(url,)), Player("Bo Li", urls=(url,))]
+    site.pages["/feed.xml"] = ("application/rss+xml", feed("Ana Ruiz and Bo Li speak"))
+    players = [Player("Ana Ruiz", urls=(url,)), Player("Bo Li", feeds=(f"{site.url}/feed.xml",))]
     first, second = plan_fetch(players, workspace, ALWAYS, manners=HASTY, quiet=True)
     assert (first.leave, second.leave) == (None, "it was found for P0001 already")
     report = run(workspace, *players)
     assert (report.total, report.ok) == (1, 1)
+    assert workspace.read("videos")["found_by"].to_pylist() == [[f"feed {site.url}/feed.xml", f"url {url}"]]
+
+
+def test_what_finds_a_video_later_is_remembered_too(site: Site, workspace: Workspace) -> None:
+    """Of a video that is there, and of one that failed; neither is asked for again."""
+    (site.folder / "b.mp4").touch()
+    who = player(site, "/video/a.mp4", "/video/b.mp4")
+    run(workspace, who)
+    site.pages["/feed.xml"] = ("application/rss+xml", feed("Ana Ruiz speaks", "Ana Ruiz is silent"))
+    site.requests.clear()
+    report = run(workspace, replace(who, urls=(), feeds=(f"{site.url}/feed.xml",)))
+    assert (report.ok, report.failed, report.done_now) == (1, 1, 0)
+    assert set(site.paths()) == {"/feed.xml"}
+    [row] = workspace.read("videos").to_pylist()
+    assert row["found_by"] == [f"feed {site.url}/feed.xml", f"url {site.url}/video/a.mp4"]
+    shutil.copy(site.folder / "a.mp4", site.folder / "b.mp4")
+    assert run(workspace, replace(who, urls=()), retry=Retry()).ok == 2
+    assert sorted(len(row["found_by"]) for row in workspace.read("videos").to_pylist()) == [2, 2]
+
+
+def test_a_retry_asks_for_no_feed_that_could_be_read(site: Site, workspace: Workspace) -> None:
+    site.pages["/feed.xml"] = ("application/rss+xml", feed("Ana Ruiz speaks"))
+    who = Player("Ana Ruiz", feeds=(f"{site.url}/feed.xml", f"{site.url}/dead.xml"), urls=(f"{site.url}/video/b.mp4",))
+    assert run(workspace, who).failed == 2
+    site.pages["/dead.xml"] = ("application/rss+xml", feed())
+    site.requests.clear()
+    report = run(workspace, who, retry=Retry("gone"))
+    assert (report.total, report.ok, report.failed) == (2, 1, 1)  # the feed is none any more: it can be read
+    assert set(site.paths()) == {"/dead.xml", "/video/b.mp4"}
 
 
 def test_a_plan_writes_nothing(site: Site, workspace: Workspace) -> None:
@@ -368,136 +406,38 @@ def test_a_plan_writes_nothing(site: Site, workspace: Workspace) -> None:
     assert workspace.ledger.entries("fetch") == {}
 
 
-@pytest.mark.parametrize(
-    "name", ["..%2F..%2Fescaped.mp4", "new%0Aline.mp4", "x" * 200 + ".mp4", "%25(id)s.mp4", "a;rm -rf.mp4"]
-)
-def test_hostile_addresses(site: Site, workspace: Workspace, film: Path, name: str) -> None:
-    site.content = lambda _: ("video/mp4", film.read_bytes())
-    before = set(workspace.root.parent.rglob("*"))
-    report = run(workspace, player(site, f"/video/{name.replace(' ', '%20')}"))
-    assert report.ok == 1
-    [row] = workspace.read("videos").to_pylist()
-    assert films(workspace) == [workspace.root / "videos" / f"{row['video_id']}.mp4"]
-    outside = {
-        path for path in set(workspace.root.parent.rglob("*")) - before if not path.is_relative_to(workspace.root)
-    }
-    assert outside == set()
-    assert "\n" not in row["title"]
-
-
-def test_hostile_titles(site: Site, workspace: Workspace) -> None:
-    title = "../../../../etc/passwd \\n \\u001b[2J " + "x" * 400
-    site.pages["/press.html"] = ("text/html", PAGE.format(title=title, day="2024-05-12"))
-    assert run(workspace, player(site, "/press.html")).ok == 1
-    [row] = workspace.read("videos").to_pylist()
-    assert len(row["title"]) <= 300
-    assert row["title"].isprintable()
-    assert [path.name for path in films(workspace)] == [f"{row['video_id']}.mp4"]
-
-
-def hls(*segments: str, key: str = "") -> str:
-    lines = "".join(f"#EXTINF:4,\n{segment}\n" for segment in segments)
-    return f"#EXTM3U\n#EXT-X-TARGETDURATION:4\n{key}{lines}#EXT-X-ENDLIST\n"
-
-
-def spy_on_ffmpeg(folder: Path) -> Path:
-    """A folder whose `ffmpeg` notes its arguments, one line a call, in ffmpeg.log, and then is the real one."""
-    spy = folder / "bin" / "ffmpeg"
-    spy.parent.mkdir()
-    log = folder / "ffmpeg.log"
-    log.touch()
-    real = shutil.which("ffmpeg")
-    spy.write_text(f'#!/bin/sh\necho "$@" | tr "\\r\\n" "  " >> {log}\necho >> {log}\nexec {real} "$@"\n')
-    spy.chmod(0o755)
-    return spy.parent
-
-
-@pytest.fixture
-def segment(site: Site, film: Path) -> Path:
-    """The film as a transport stream: once on the site, once as somebody's own file on this machine."""
-    path = site.folder / "a.ts"
-    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", film, "-c", "copy", path], check=True)
-    return Path(shutil.copy(path, film.parent / "private.ts"))
-
-
-@pytest.mark.usefixtures("segment")
-def test_hls(site: Site, workspace: Workspace) -> None:
-    site.pages["/film.m3u8"] = ("application/vnd.apple.mpegurl", hls("{site}/video/a.ts"))
-    assert run(workspace, player(site, "/film.m3u8")).ok == 1
-    [row] = workspace.read("videos").to_pylist()
-    assert row["path"].endswith(".ts")
-    assert probe(workspace.path_of(row["path"])).n_frames == 100
-
-
-def test_picture_and_sound_apart_are_joined(
-    site: Site, workspace: Workspace, segment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By an ffmpeg that may open nothing but the two files."""
-    for name, without in (("picture", "-an"), ("sound", "-vn")):
-        command = ["ffmpeg", "-v", "error", "-nostdin", "-i", segment, "-c", "copy", without]
-        subprocess.run([*command, site.folder / f"{name}.ts"], check=True)
-        site.pages[f"/{name}.m3u8"] = ("application/vnd.apple.mpegurl", hls(f"{{site}}/video/{name}.ts"))
-    master = (
-        '#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="s",NAME="en",DEFAULT=YES,URI="{site}/sound.m3u8"\n'
-        '#EXT-X-STREAM-INF:BANDWIDTH=99999,RESOLUTION=320x240,CODECS="avc1.64000d,mp4a.40.2",AUDIO="s"\n'
-        "{site}/picture.m3u8\n"
-    )
-    site.pages["/film.m3u8"] = ("application/vnd.apple.mpegurl", master)
-    monkeypatch.setenv("PATH", f"{spy_on_ffmpeg(tmp_path)}:{os.environ['PATH']}")
-    assert run(workspace, player(site, "/film.m3u8")).ok == 1
-    [row] = workspace.read("videos").to_pylist()
-    assert (row["width"], row["height"]) == (320, 240)
-    assert probe(workspace.path_of(row["path"])).n_streams == 2
-    [join] = [line for line in (tmp_path / "ffmpeg.log").read_text().splitlines() if " -i " in line]
-    assert join.count("-protocol_whitelist file,pipe -format_whitelist mov,") == join.count(" -i ") == 2
-
-
-@pytest.mark.parametrize("key", ["", '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="{site}/key"\n'], ids=["yt-dlp's", "ffmpeg's"])
-@pytest.mark.parametrize("address", ["file://{file}", "{file}", "concat:{file}", "subfile,,start,0,end,999,,:{file}"])
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # yt-dlp leaves its part file open
-def test_hls_of_this_machine_s_files(
-    site: Site,
-    workspace: Workspace,
-    segment: Path,
-    address: str,
-    key: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A list that names a film on the user's disk, for yt-dlp's own downloader and for ffmpeg, gets nothing of it."""
-    monkeypatch.setenv("PATH", f"{spy_on_ffmpeg(tmp_path)}:{os.environ['PATH']}")
-    site.pages["/evil.m3u8"] = ("application/vnd.apple.mpegurl", hls(address.format(file=segment), key=key))
-    site.pages["/key"] = ("application/octet-stream", "0123456789abcdef")
-    report = run(workspace, player(site, "/evil.m3u8", "/video/a.mp4"))
-    assert (report.ok, report.failed) == (1, 1)
-    assert workspace.read("videos").to_pylist()[0]["source_url"].endswith("/video/a.mp4")
-    taken = [path for path in (workspace.root / "videos").rglob("*.ts*") if path.is_file()]
-    assert taken == []
-    asked = [line for line in (tmp_path / "ffmpeg.log").read_text().splitlines() if " -i " in line]
-    assert len(asked) == bool(key)
-    assert all("-protocol_whitelist http,https,tcp,tls,crypto -i http" in line for line in asked)
-    gc.collect()
-
-
-def test_a_playlist_that_is_called_a_film(site: Site, workspace: Workspace, segment: Path) -> None:
-    (site.folder / "evil.mp4").write_text(hls(f"file://{segment}"))
-    run(workspace, player(site, "/video/evil.mp4"))
-    assert list(kinds(workspace).values()) == ["not_video"]
-
-
-@pytest.mark.parametrize("engine", ["local", "ray"])
-def test_processes_share_the_work(
-    site: Site, workspace: Workspace, engine: str, request: pytest.FixtureRequest
-) -> None:
-    if engine == "ray":
-        request.getfixturevalue("ray_cluster")
-    paths = []
-    for n in range(4):
+def copies(site: Site, count: int) -> list[str]:
+    for n in range(count):
         shutil.copy(site.folder / "a.mp4", site.folder / f"{n}.mp4")
-        paths.append(f"/video/{n}.mp4")
-    report = run(workspace, player(site, *paths, "/video/gone.mp4"), engine=engine, workers=2)
+    return [f"/video/{n}.mp4" for n in range(count)]
+
+
+def test_processes_share_the_work_and_a_host(site: Site, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers have one host between them: they take turns, with a pause. This machine's own are asked together."""
+    monkeypatch.setenv("http_proxy", site.url)  # every name of a host leads to the site
+    paths = copies(site, 4)
+    who = Player("Ana Ruiz", urls=tuple(f"http://press.example{path}" for path in [*paths, "/video/gone.mp4"]))
+    report = run(workspace, who, workers=2, manners=replace(HASTY, pause_s=0.2))
     assert (report.ok, report.failed) == (4, 1)
     assert workspace.read("videos").num_rows == 4
+    asked = [(request.path, request.at) for request in site.requests]
+    turns = [[at for _, at in turn] for _, turn in groupby(asked, key=lambda request: request[0])]
+    assert len(turns) == 5
+    assert all(later[0] - earlier[-1] >= 0.2 for earlier, later in pairwise(turns))
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_ray_gives_the_same_rows(site: Site, workspace: Workspace, tmp_path: Path) -> None:
+    who = player(site, *copies(site, 4), "/video/gone.mp4")
+    report = run(workspace, who, engine="ray", workers=2)
+    assert (report.ok, report.failed) == (4, 1)
+    with open_workspace(tmp_path / "local", create=True) as other:
+        run(other, who)
+        assert rows(other) == rows(workspace)
+
+
+def rows(workspace: Workspace) -> list[dict[str, Any]]:
+    return list(workspace.read("videos").drop_columns("checked_at").to_pylist())
 
 
 def test_seven_years_by_default(site: Site, workspace: Workspace) -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import yt_dlp.globals
-from yt_dlp.extractor.common import SearchInfoExtractor
 
+from collector.manners import Manners
 from collector.players import Player
-from collector.session import Manners, Session
-from collector.sources import Candidate, FindOptions, canonical_url, find_videos, look_up_keys, upload_day
+from collector.session import Session
+from collector.sources import (
+    Candidate,
+    FindOptions,
+    canonical_url,
+    find_videos,
+    look_up_keys,
+    require_search,
+    upload_day,
+)
+from manifests.errors import BadInput
 from manifests.ids import video_id
-from mgcollect.demo.press_site import PressSite
+from tests.collector.press import Site
 
 ANA = Player("Ana Ruiz", "P0001", aliases=("Anita R.",))
 ALWAYS = FindOptions(since=date(2000, 1, 1))
@@ -32,32 +40,10 @@ def feed(*items: tuple[str, str, str, str]) -> str:
     return f'<?xml version="1.0"?><rss version="2.0" {space}><channel><title>All</title>{lines}</channel></rss>'
 
 
-class Site(PressSite):
-    """A press site with further pages: path to (content type, text), `{site}` being its own address."""
-
-    pages: dict[str, tuple[str, str]]
-
-    def content(self, path: str) -> tuple[str, bytes] | None:
-        if path in self.pages:
-            kind, text = self.pages[path]
-            return kind, text.replace("{site}", self.url).encode()
-        return super().content(path)
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    folder = tmp_path / "served"
-    folder.mkdir()
-    (folder / "a.mp4").write_bytes(bytes(range(256)) * 40)  # yt-dlp doesn't look inside
-    with Site(folder) as running:
-        running.pages = {}
-        yield running
-
-
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     (tmp_path / "notes").mkdir()
-    return Session(tmp_path / "notes", Manners(attempts=1))
+    return Session(tmp_path / "notes", Manners(attempts=1, pause_s=0))
 
 
 def find(site: Site, session: Session, options: FindOptions = ALWAYS, **ways: tuple[str, ...]) -> list[Candidate]:
@@ -147,7 +133,7 @@ def test_nothing_is_lost_when_looking_up_fails(site: Site, session: Session) -> 
     assert dead.failure[0] == "gone"
     assert "HTTP Error 404" in dead.failure[1]
     player = Player("Ana Ruiz", "P0001", urls=(page.url,), feeds=(dead.url,))
-    assert look_up_keys(player) == [page.video_id, dead.video_id]
+    assert look_up_keys(player, ALWAYS) == [page.video_id, dead.video_id]
 
 
 def test_what_is_settled_is_not_asked_for(site: Site, session: Session) -> None:
@@ -166,37 +152,113 @@ def test_one_feed_of_many_players_is_read_once(site: Site, session: Session) -> 
     assert len([r for r in site.requests if r.path == "/none.xml"]) == 1
 
 
-def test_search(site: Site, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """yt-dlp's own way through a search, by an extractor that searches the site here."""
-    asked = []
+def search(session: Session, player: Player, **options: Any) -> list[Candidate]:
+    options = {"since": date(2000, 1, 1), "search_prefix": "loopbacksearch", "search_results": 3} | options
+    return list(find_videos(player, FindOptions(**options), session))
 
-    class PressSearchIE(SearchInfoExtractor):
-        _SEARCH_KEY = "pressearch"
-        IE_NAME = "press:search"
 
-        def _search_results(self, query: str) -> Iterator[dict[str, Any]]:
-            asked.append(query)
-            self._download_webpage(f"{site.url}/", "search")
-            for n, title in enumerate(["Ana Ruiz wins", "Bo Li wins", "Ana Ruiz loses", "Ana Ruiz rests"]):
-                yield self.url_result(f"{site.url}/video/{n}.mp4", video_id=str(n), video_title=title)
+def asked(site: Site) -> list[str]:
+    return [parse_qs(urlsplit(path).query)["q"][0] for path in site.paths() if path.startswith("/search?")]
 
-    everything = {"PressSearchIE": PressSearchIE} | yt_dlp.globals.extractors.value
-    monkeypatch.setattr(yt_dlp.globals.extractors, "value", everything)
-    options = FindOptions(since=date(2000, 1, 1), search_prefix="pressearch", search_results=3)
-    found = list(find_videos(ANA, options, session))
-    assert asked == ["Ana Ruiz press conference"]
+
+def test_search(site: Site, session: Session) -> None:
+    """yt-dlp's own way through a search, by a plugin that searches the site here."""
+    titles = ["Ana Ruiz wins", "Bo Li wins", "Ana Ruiz loses", "Ana Ruiz rests"]
+    site.finds(*({"url": f"{site.url}/watch/{n}", "id": str(n), "title": title} for n, title in enumerate(titles)))
+    found = search(session, ANA)
+    assert asked(site) == ["Ana Ruiz press conference"]
     assert [(c.url.removeprefix(site.url), c.leave) for c in found] == [
-        ("/video/0.mp4", None),
-        ("/video/1.mp4", "its title does not name the player"),
-        ("/video/2.mp4", None),
+        ("/watch/0", None),
+        ("/watch/1", "its title does not name the player"),
+        ("/watch/2", None),
     ]
-    assert found[0].found_by == ("search pressearch3:Ana Ruiz press conference",)
+    assert found[0].found_by == ("search loopbacksearch3:Ana Ruiz press conference",)
+    assert (found[0].platform, found[0].platform_id) == ("loopback", "0")
     # With an address of their own, only those with a query are searched for.
-    known = Player("Ana Ruiz", "P0001", urls=(f"{site.url}/video/9.mp4",))
-    assert [c.url for c in find_videos(known, options, session)] == [f"{site.url}/video/9.mp4"]
+    known = Player("Ana Ruiz", "P0001", urls=(f"{site.url}/watch/9",))
+    assert [c.url for c in search(session, known)] == [f"{site.url}/watch/9"]
     own = Player("Ana Ruiz", "P0001", urls=known.urls, query="{name} Rome")
-    assert len(list(find_videos(own, options, session))) == 4
-    assert asked[1:] == ["Ana Ruiz Rome"]
+    assert len(search(session, own)) == 4
+    assert asked(site)[1:] == ["Ana Ruiz Rome"]
+
+
+def test_found_by_five_searches_is_one_that_remembers_all(site: Site, session: Session) -> None:
+    site.finds({"url": f"{site.url}/watch/1", "id": "1", "title": "Ana Ruiz wins"})
+    words = ["{name} Rome", "{name} Paris", "{name} interview", "{name} press", "conférence {name}"]
+    ways = [f"search loopbacksearch3:{text.replace('{name}', 'Ana Ruiz')}" for text in words]
+    own = Player("Ana Ruiz", "P0001", query=" | ".join(words))
+    [only] = search(session, own)
+    assert list(only.found_by) == ways
+    [only] = search(session, Player("Ana Ruiz", "P0001"), queries=tuple(words))
+    assert list(only.found_by) == ways
+    # Where each can't be read, each has its own place in the ledger.
+    site.pages.clear()
+    session.read.clear()
+    assert len({c.video_id for c in search(session, own)}) == len(look_up_keys(own, FindOptions())) == 5
+
+
+def test_what_a_platform_tells_of_a_video_may_exclude_it(site: Site, session: Session) -> None:
+    day = int(datetime(2024, 5, 12, tzinfo=UTC).timestamp())
+    told: dict[str, dict[str, Any]] = {
+        "fine": {"timestamp": day, "duration": 300, "width": 1280, "height": 720},
+        "live": {"live_status": "is_live"},
+        "soon": {"live_status": "is_upcoming"},
+        "was live": {"live_status": "was_live"},
+        "old": {"upload_date": "20181231"},
+        "late": {"upload_date": "20250101"},
+        "short": {"duration": 5},
+        "long": {"duration": 4000},
+        "small": {"width": 160, "height": 120},
+        "standing": {"width": 480, "height": 854},
+        "practice": {"title": "Ana Ruiz: PRÁCTICE, press"},
+        "other": {"title": "Ana Ruiz plays the piano"},
+    }
+    site.finds(
+        *(
+            {"url": f"{site.url}/watch/{n}", "id": str(n), "title": f"Ana Ruiz, press: {name}", **more}
+            for n, (name, more) in enumerate(told.items())
+        )
+    )
+    found = search(
+        session,
+        ANA,
+        search_results=99,
+        since=date(2019, 1, 1),
+        until=date(2024, 12, 31),
+        min_duration_s=60,
+        max_duration_s=3600,
+        title_must=("press",),
+        title_must_not=("practice",),
+    )
+    assert dict(zip(told, (c.leave for c in found), strict=True)) == {
+        "fine": None,
+        "live": "it is a live stream",
+        "soon": "it is a live stream",
+        "was live": None,
+        "old": "uploaded on 2018-12-31, before 2019-01-01",
+        "late": "uploaded on 2025-01-01, after 2024-12-31",
+        "short": "lasts 5 s, less than 60",
+        "long": "lasts 4000 s, more than 3600",
+        "small": "160x120, smaller than 240 lines",
+        "standing": None,
+        "practice": "its title has “practice”",
+        "other": "its title lacks “press”",
+    }
+
+
+def test_a_search_that_yt_dlp_does_not_know() -> None:
+    require_search(FindOptions())
+    with pytest.raises(BadInput, match="--search-prefix ytsaerch: yt-dlp knows no such search"):
+        require_search(FindOptions(search_prefix="ytsaerch"))
+
+
+def test_a_page_that_yt_dlp_stumbles_over_is_one_failure(site: Site, session: Session) -> None:
+    """An extractor that breaks over what it is told: the platform's JSON is a list where it expects an object."""
+    site.pages["/search"] = ("application/json", "[1, 2]")
+    [failed] = search(session, ANA)
+    assert failed.failure is not None
+    assert failed.failure[0] == "other"
+    assert "yt-dlp stumbled over it (TypeError" in failed.failure[1]
 
 
 def test_seven_years_back() -> None:

@@ -211,7 +211,7 @@ def test_yt_dlp_resumes_where_the_connection_breaks_off(site, conferences, tmp_p
 def test_faults(site, conferences):
     whole = conferences[0].path.read_bytes()
     path = "/video/ane-ost.mp4"
-    site.faults[path] = Fault(status=429, retry_after=7)
+    site.faults[path] = Fault(status=429, headers={"Retry-After": "7"})
     status, headers, _ = ask(site, path)
     assert (status, headers["Retry-After"]) == (429, "7")
     site.faults[path] = Fault(truncate_to=1000)
