@@ -29,6 +29,8 @@ class _Worker:
     """What the actor is: the stage, set up at its first item."""
 
     def __init__(self, stage: Stage) -> None:
+        # As `share_cores` says, and before torch is loaded; the cluster was started without it.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self.stage = stage
         self.ready = False
 

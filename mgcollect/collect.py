@@ -83,7 +83,7 @@ def fetch(
     from collector.fetch import plan_fetch
     from collector.manners import Manners
     from collector.players import read_players
-    from collector.sources import FindOptions
+    from collector.sources import FindOptions, require_search
     from manifests.opt_out import read_opt_outs
 
     players = read_players(player_list)
@@ -111,6 +111,7 @@ def fetch(
         quota_bytes=None if quota_gb is None else round(quota_gb * 2**30),
     )
     again = parse_retry(retry)
+    require_search(options)  # before a folder is made
     if dry_run:
         with _looking_only(dataset) as workspace:
             show_candidates(plan_fetch(players, workspace, options, manners=manners, opt_outs=opt_outs, quiet=quiet))

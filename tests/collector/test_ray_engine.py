@@ -10,16 +10,26 @@ from pathlib import Path
 import pytest
 
 from collector.engine import run_stage
+from collector.poses import pose
+from collector.segment import segment
 from manifests.errors import Unavailable
+from manifests.tables import TABLES, from_rows
 from manifests.workspace import open_workspace
+from mgcollect.demo.footage import PressConference
+from tests.collector.conftest import video_row
 from tests.collector.test_engine import Scripted, _items
 
 DRIVER = """
 import os, sys
 from pathlib import Path
 from collector.engine import run_stage
+from collector.poses import pose
+from collector.segment import segment
 from manifests.errors import MgcollectError
+from manifests.tables import TABLES, from_rows
 from manifests.workspace import open_workspace
+from mgcollect.demo.footage import PressConference
+from tests.collector.conftest import video_row
 from tests.collector.test_engine import Scripted, _items
 with open_workspace(sys.argv[1], create=True) as workspace:
     items = _items(None, "segfault", "fail", "skip", None, None)
@@ -55,6 +65,29 @@ def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
     done = drive(tmp_path / "d", RAY_ADDRESS="127.0.0.1:1")
     assert done.returncode == 1
     assert "the Ray cluster at RAY_ADDRESS=127.0.0.1:1 can't be reached" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_cluster")
+def test_segmenting_and_posing_give_the_same_rows(
+    conferences: list[PressConference], weights: Path, tmp_path: Path
+) -> None:
+    """The stages themselves, with their models, on Ray and on this machine's processes: of five seconds, two shots."""
+    [talk] = [conference.path for conference in conferences if conference.slug == "dara-quillan"]
+    done = []
+    for engine in ("local", "ray"):
+        with open_workspace(tmp_path / engine, create=True) as workspace:
+            video = workspace.root / "videos" / "talk.mp4"
+            video.parent.mkdir()
+            subprocess.run(["ffmpeg", "-v", "error", "-i", talk, "-t", "5", "-c", "copy", video], check=True)
+            workspace.write("videos", from_rows(TABLES["videos"], [video_row(video, workspace.root)]))
+            assert segment(workspace, weights=weights, engine=engine, workers=1, quiet=True).exit_code == 0
+            assert pose(workspace, weights=weights, engine=engine, workers=1, quiet=True).ok > 0
+            clips = workspace.read("clips")
+            poses = workspace.table_path("poses", "x").parent
+            done.append((clips.to_pylist(), {path.name: path.read_bytes() for path in poses.iterdir()}))
+    assert done[0] == done[1]
+    assert len(done[0][0]) >= 2
 
 
 def test_without_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,13 @@ import pandas as pd
 import pytest
 
 from mgcollect.demo.press_site import Fault, PressSite
-from tests.end_to_end.commands import mgcollect
+from tests.collector.press import PLUGIN, Site
+from tests.end_to_end.commands import ROOT, mgcollect
+
+
+def film(path: Path) -> None:
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=25:duration=2"]
+    subprocess.run([*command, "-pix_fmt", "yuv420p", path], check=True)
 
 
 @pytest.fixture
@@ -19,8 +25,7 @@ def site(tmp_path: Path) -> Iterator[PressSite]:
     """Two films of two seconds, named after the players in the list."""
     folder = tmp_path / "served"
     folder.mkdir()
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc=size=320x240:rate=25:duration=2"]
-    subprocess.run([*command, "-pix_fmt", "yuv420p", folder / "ana.mp4"], check=True)
+    film(folder / "ana.mp4")
     shutil.copy(folder / "ana.mp4", folder / "bo.mp4")
     with PressSite(folder) as running:
         (tmp_path / "players.csv").write_text(
@@ -73,10 +78,50 @@ def test_a_quota_that_is_used_up_is_said(tmp_path: Path, site: PressSite) -> Non
     assert site.requests == []
 
 
+def test_a_search_as_a_user_types_it(tmp_path: Path) -> None:
+    """yt-dlp's own way through a search, by a plugin that lies where yt-dlp looks for plugins."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    film(folder / "a.mp4")
+    (tmp_path / "players.csv").write_text(
+        "name,aliases,query\nAna Ruiz,A. Ruiz|アナ・ルイス,Ana Ruiz Rome | Ana Ruiz Paris | Ana Ruiz interview\nBo Lind,,\n"
+    )
+    with Site(folder) as site:
+        formats = [{"format_id": "0", "url": f"{site.url}/video/a.mp4", "ext": "mp4"}]
+        site.tells("1", title="Ana Ruíz and Bo Lind speak", formats=formats)
+        site.finds(
+            {"url": f"{site.url}/watch/1", "id": "1", "title": "ANA RUÍZ and Bo Lind speak", "upload_date": "20240512"},
+            {"url": f"{site.url}/watch/2", "id": "2", "title": "A. Ruiz now", "live_status": "is_live"},
+            {"url": f"{site.url}/watch/3", "id": "3", "title": "アナ・ルイスが語る", "upload_date": "20010101"},
+            {"url": f"{site.url}/watch/4", "id": "4", "title": "Somebody else"},
+        )
+        words = ["--search-prefix", "loopbacksearch", "--query", "{name} press", "--query", "Presse {name}"]
+        command = ["fetch", "--player-list", "players.csv", *words, "--pause-s", "0"]
+        where = {"PYTHONPATH": f"{ROOT}:{PLUGIN}", "LOOPBACK_SITE": site.url}
+        listed = mgcollect(*command, "--dry-run", cwd=tmp_path, **where)
+        assert listed.returncode == 0, listed.stderr
+        for reason in (
+            "it is a live stream",
+            "uploaded on 2001-01-01, before",
+            "its title does not name the player",
+            "it was found for P0001 already",
+        ):
+            assert reason in listed.stdout
+        assert "1 of 8 would be fetched; nothing was." in listed.stdout
+        assert not (tmp_path / "dataset").exists()
+        done = mgcollect(*command, cwd=tmp_path, **where)
+        assert done.returncode == 0, done.stderr
+    [row] = pd.read_parquet(tmp_path / "dataset/tables/videos.parquet").to_dict("records")
+    searched = ["Ana Ruiz Rome", "Ana Ruiz Paris", "Ana Ruiz interview", "Bo Lind press", "Presse Bo Lind"]
+    assert sorted(row["found_by"]) == sorted(f"search loopbacksearch20:{query}" for query in searched)
+    assert (row["platform"], row["platform_id"], row["player_id"]) == ("loopback", "1", "P0001")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["fetch", "--player-list", "players.csv", "--engine", "dask"], "neither local nor ray"),
+        (["fetch", "--player-list", "players.csv", "--search-prefix", "ytsaerch"], "yt-dlp knows no such search"),
         (["fetch", "--player-list", "players.csv", "--opt-out", "none.csv"], "none.csv: no such file"),
         (["outcomes", "--matches", "none.csv"], "no dataset here"),
         (["availability"], "no dataset here"),
