@@ -1,38 +1,38 @@
-"""Who is the player in a shot, and when are they in view.
+"""Watch a shot: who is in view in a few frames a second, each person linked from look to look, and how the camera moves.
 
-People are looked for in a few frames a second and linked from look to look. The player is the one who is large, central, shows
-a face and stays. Where two neighbouring looks differ, every frame between them is looked at, so a stretch begins and ends on
-the very frame on which the player comes and goes.
+What is kept of a shot is small, a few numbers for each person and look: an hour of interview fits in some megabytes, and who
+the player is can be decided when all shots have been watched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from collector.appearance import Mean, describe, differences, shows_face
 from collector.frames import Frame, Image, Timeline, read_frames
 from collector.shots import Shot
+from collector.steadiness import Camera
 from collector.yolo import People
 
-__all__ = ["Finder", "Floats", "Stretch", "find_stretches", "iou", "look"]
+__all__ = ["Finder", "Floats", "Track", "Watched", "continues", "iou", "look", "watch"]
 
 _LOOK_EVERY_S = 0.2
+_LONGEST_REST_S = 1.0  # between two looks of the detector, however still the picture is
 _BATCH = 8
 _CONFIDENCE = 0.4  # of a detection, to count as a person
-_JOINT = 0.5  # confidence of a joint, to count as visible
-_SAME = 0.3  # IoU of two boxes, to be one person a look apart
+_SAME_PLACE = 0.3  # IoU of two boxes, to be one person a look apart
+_ANOTHER = 0.28  # difference in appearance from which somebody is another person though in the same place: a missed cut
 _LOST_S = 1.0  # a person unseen for longer is another track when seen again
-_FACE_SHARE = 0.3  # of a track's looks must show a face
-_SURE = 0.5  # median confidence of a player's detections; things taken for people stay below
-_HEIGHT = 0.3  # of the picture must a player fill; passers-by in a park don't
-_BLINK = 3  # frames: a flash of a camera blinds the detector this long, and the player has not left
+_STIR = 10  # levels by which a patch of the picture must change to be worth a look
+_PATCHES = (32, 18)  # across and down
 
 Floats = npt.NDArray[np.float32]
 
@@ -43,35 +43,58 @@ class Finder(Protocol):
     def find(self, images: Sequence[Image], confidence: float = ...) -> list[People]: ...
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Frames `[start_pts, end_pts)` of one shot, to be kept or not.
+@dataclass
+class Track:
+    """One person through a shot.
 
     Attributes:
-        reason: why it is not kept; None if it is.
-        box: the player's box, median over the looks: x0, y0, x1, y1 as shares of width and height.
-        confidence: how sure the box is the player's, 0 to 1: the detector's confidence, less where somebody else is nearly
-            as large and central.
-        share: of the frames that were looked at, how many show the player.
-        people: mean number of people in these frames.
+        boxes: at each look that shows the person, by time stamp: x0, y0, x1, y1 as shares of width and height.
+        confidence: of the detector, at each of these looks.
+        faces: at each of these looks, whether nose and an eye are seen.
     """
 
-    start_pts: int
-    end_pts: int
-    reason: str | None
-    box: Floats | None
-    confidence: float | None
-    share: float
-    people: float
+    boxes: dict[int, Floats] = field(default_factory=dict)
+    confidence: list[float] = field(default_factory=list)
+    faces: list[bool] = field(default_factory=list)
+    _looks_like: Mean = field(default_factory=Mean)
+
+    @property
+    def appearance(self) -> Floats:
+        """(`appearance.SIZE`,) mean description; NaN throughout if the face was never seen."""
+        return self._looks_like.value
+
+    @property
+    def last_box(self) -> Floats:
+        return next(reversed(self.boxes.values()))
+
+    def see(self, pts: int, box: Floats, confidence: float, face: bool, described: Floats) -> None:
+        """Add a look."""
+        self.boxes[pts] = box
+        self.confidence.append(confidence)
+        self.faces.append(face)
+        self._looks_like.add(described)
+
+    def stay(self, pts: int) -> None:
+        """Add a look at which all was as before."""
+        self.boxes[pts] = self.last_box
+        self.confidence.append(self.confidence[-1])
+        self.faces.append(self.faces[-1])
 
 
-@dataclass
-class _Track:
-    """One person through a shot: time stamp of each look that shows them, and which of the people there they are."""
+@dataclass(frozen=True)
+class Watched:
+    """What was seen of a shot.
 
-    seen: dict[int, int] = field(default_factory=dict)
-    last_box: Floats = field(default_factory=lambda: np.zeros(4, np.float32))
-    last_pts: int = 0
+    Attributes:
+        people: number of people at each look, by time stamp.
+        speeds: of the camera, at each look, as `Camera.speeds`.
+        tracks: the people, in the order in which they came.
+    """
+
+    shot: Shot
+    people: dict[int, int] = field(default_factory=dict)
+    speeds: list[float] = field(default_factory=list)
+    tracks: list[Track] = field(default_factory=list)
 
 
 def iou(a: Floats, b: Floats) -> npt.NDArray[np.float64]:
@@ -83,175 +106,103 @@ def iou(a: Floats, b: Floats) -> npt.NDArray[np.float64]:
     return np.asarray(both / np.maximum(either, 1e-12))
 
 
-def find_stretches(
-    path: Path | str, timeline: Timeline, shot: Shot, finder: Finder, min_clip_s: float = 2.0
-) -> list[Stretch]:
-    """Cut a shot into stretches with the player and without, in order; together they cover it.
+def look(frames: Iterable[Frame], finder: Finder, confidence: float = _CONFIDENCE) -> Iterator[tuple[Frame, People]]:
+    """Each frame and its people, found in batches, so that few frames are in memory at a time."""
+    source = iter(frames)
+    while batch := list(islice(source, _BATCH)):
+        people = finder.find([frame.image for frame in batch], confidence=confidence)
+        yield from zip(batch, people, strict=True)
 
-    A stretch that is to be kept shows the player in its first and last frame, is at least `min_clip_s` long, and nowhere
-    lacks the player for more than three frames on end.
+
+def continues(boxes: Floats, appearances: Floats, people: People, described: Floats) -> npt.NDArray[np.float64]:
+    """How well each person in a picture continues each of some who were seen just before.
+
+    Args:
+        boxes: (n, 4) where those were seen.
+        appearances: (n, SIZE) what they look like.
+        described: (m, SIZE) what the people in the picture look like (`appearance.describe`).
+
+    Returns:
+        (n, m) overlap of the boxes; 0 where the places are too far apart, or where somebody else is in the same place, as after
+        a cut that nobody noticed.
+    """
+    overlap = iou(boxes, people.boxes)
+    another = differences(appearances, described) > _ANOTHER  # NaN, where no face is seen, speaks against nobody
+    return np.where((overlap < _SAME_PLACE) | another, 0, overlap)
+
+
+def watch(path: Path | str, timeline: Timeline, shot: Shot, finder: Finder) -> Watched:
+    """Look at a shot a few times a second.
+
+    Where the picture stays as it was at the last look, the people are taken to be where they were, for up to a second.
 
     Raises:
         UnreadableVideo, Unavailable: as `read_frames`.
     """
-    every = timeline.units(_LOOK_EVERY_S)
-    looks = dict(look(read_frames(path, timeline, shot.start_pts, shot.end_pts, every=every), finder))
-    tracks = _link(looks, timeline.units(_LOST_S))
-    player, confidence = _choose(tracks, looks)
-    if player is not None:
-        for before, after in list(pairwise(sorted(looks))):
-            if (before in player.seen) != (after in player.seen):
-                _look_closer(path, timeline, before, after, finder, looks, player)
-    present = _presence(timeline.between(shot.start_pts, shot.end_pts), looks, player)
-    return [
-        _stretch(timeline, start, end, here, looks, player, confidence, min_clip_s)
-        for start, end, here in _runs(timeline, shot, present)
-    ]
+    watched = Watched(shot)
+    camera = Camera()
+    last_seen: dict[int, int] = {}  # track: when
+    now: list[int] = []  # tracks that the last look showed
+    frames = read_frames(path, timeline, shot.start_pts, shot.end_pts, every=timeline.units(_LOOK_EVERY_S))
+    for pts, seen in _looks(frames, finder, timeline.units(_LONGEST_REST_S)):
+        if seen is None:
+            camera.still(timeline.seconds(pts))
+            watched.people[pts] = len(now)
+            for number in now:
+                watched.tracks[number].stay(pts)
+        else:
+            image, people = seen
+            camera.see(image, people.boxes, timeline.seconds(pts))
+            watched.people[pts] = len(people)
+            alive = [number for number, when in last_seen.items() if pts - when <= timeline.units(_LOST_S)]
+            now = _link(watched.tracks, alive, pts, people, describe(image, people))
+        last_seen |= dict.fromkeys(now, pts)
+    watched.speeds.extend(camera.speeds)
+    return watched
 
 
-def look(frames: Iterable[Frame], finder: Finder, confidence: float = _CONFIDENCE) -> Iterator[tuple[int, People]]:
-    """Time stamp and people of each frame, found in batches, so that few frames are in memory at a time."""
-    source = iter(frames)
-    while batch := list(islice(source, _BATCH)):
-        people = finder.find([frame.image for frame in batch], confidence=confidence)
-        yield from zip([frame.pts for frame in batch], people, strict=True)
+def _looks(frames: Iterable[Frame], finder: Finder, rest: int) -> Iterator[tuple[int, tuple[Image, People] | None]]:
+    """Time stamp of each frame with picture and people; without them where the picture is as it was at the last look."""
+    waiting: list[tuple[int, Image | None]] = []
+    known: npt.NDArray[np.int16] = np.zeros(0, np.int16)
+    known_pts = 0
+    for frame in frames:
+        patches = np.asarray(cv2.resize(frame.image, _PATCHES, interpolation=cv2.INTER_AREA), np.int16)
+        still = known.size > 0 and frame.pts - known_pts < rest and bool(np.abs(patches - known).max() < _STIR)
+        waiting.append((frame.pts, None if still else frame.image))
+        if not still:
+            known, known_pts = patches, frame.pts
+        if sum(image is not None for _, image in waiting) == _BATCH:
+            yield from _found(waiting, finder)
+            waiting = []
+    yield from _found(waiting, finder)
 
 
-def _link(looks: dict[int, People], lost: int) -> list[_Track]:
-    """Link people from look to look, best overlap first."""
-    tracks: list[_Track] = []
-    for pts, people in sorted(looks.items()):
-        alive = [track for track in tracks if pts - track.last_pts <= lost]
-        free = set(range(len(people)))
-        if alive and free:
-            overlap = iou(np.stack([track.last_box for track in alive]), people.boxes)
-            taken: set[int] = set()
-            for flat in np.argsort(-overlap, axis=None, kind="stable"):
-                row, who = divmod(int(flat), len(people))
-                if overlap[row, who] < _SAME:
-                    break
-                if row not in taken and who in free:
-                    taken.add(row)
-                    free.discard(who)
-                    _see(alive[row], pts, people, who)
-        for who in sorted(free):
-            tracks.append(_Track())
-            _see(tracks[-1], pts, people, who)
-    return tracks
+def _found(
+    waiting: list[tuple[int, Image | None]], finder: Finder
+) -> Iterator[tuple[int, tuple[Image, People] | None]]:
+    images = [image for _, image in waiting if image is not None]
+    people = iter(finder.find(images, confidence=_CONFIDENCE) if images else [])
+    for pts, image in waiting:
+        yield pts, None if image is None else (image, next(people))
 
 
-def _see(track: _Track, pts: int, people: People, who: int) -> None:
-    track.seen[pts] = who
-    track.last_box, track.last_pts = people.boxes[who], pts
-
-
-def _choose(tracks: list[_Track], looks: dict[int, People]) -> tuple[_Track | None, float]:
-    """The player's track, and how sure that is; None where nobody is fit to be the player."""
-    scored = sorted(((_prominence(track, looks), index) for index, track in enumerate(tracks)), reverse=True)
-    fit = [(score, tracks[index]) for score, index in scored if _could_be_player(tracks[index], looks)]
-    if not fit:
-        return None, 0.0
-    score, player = fit[0]
-    rivals = [other for other, index in scored if tracks[index] is not player]
-    detector = float(np.mean([looks[pts].confidence[who] for pts, who in player.seen.items()]))
-    return player, detector * score / (score + max(rivals, default=0.0))
-
-
-def _prominence(track: _Track, looks: dict[int, People]) -> float:
-    """Size times closeness to the middle, summed over the track's looks: who stays longer gets more."""
-    boxes = np.stack([looks[pts].boxes[who] for pts, who in track.seen.items()])
-    size = np.sqrt((boxes[:, 2:] - boxes[:, :2]).prod(axis=1))
-    off_centre = np.abs((boxes[:, 0] + boxes[:, 2]) / 2 - 0.5)
-    return float((size * (1 - off_centre)).sum()) * (0.25 + 0.75 * _face_share(track, looks))
-
-
-def _face_share(track: _Track, looks: dict[int, People]) -> float:
-    """Share of a track's looks that show nose and an eye."""
-    joints = np.stack([looks[pts].keypoints[who, :3, 2] for pts, who in track.seen.items()])
-    return float(((joints[:, 0] >= _JOINT) & (joints[:, 1:].max(axis=1) >= _JOINT)).mean())
-
-
-def _could_be_player(track: _Track, looks: dict[int, People]) -> bool:
-    heights = [looks[pts].boxes[who, 3] - looks[pts].boxes[who, 1] for pts, who in track.seen.items()]
-    sure = float(np.median([looks[pts].confidence[who] for pts, who in track.seen.items()])) >= _SURE
-    return sure and float(np.median(heights)) >= _HEIGHT and _face_share(track, looks) >= _FACE_SHARE
-
-
-def _look_closer(
-    path: Path | str,
-    timeline: Timeline,
-    before: int,
-    after: int,
-    finder: Finder,
-    looks: dict[int, People],
-    player: _Track,
-) -> None:
-    """Look at every frame between two looks of which one shows the player, from that one on towards the other."""
-    between = timeline.between(before + 1, after)
-    if len(between) == 0:
-        return
-    found = dict(look(read_frames(path, timeline, int(between[0]), after), finder))
-    looks.update(found)
-    known = before if before in player.seen else after
-    box = looks[known].boxes[player.seen[known]]
-    for pts in sorted(found, reverse=known == after):
-        people = found[pts]
-        overlap = iou(box[None], people.boxes)[0] if len(people) else np.zeros(0)
-        if len(overlap) and overlap.max() >= _SAME:
-            player.seen[pts] = int(overlap.argmax())
-            box = people.boxes[player.seen[pts]]
-
-
-def _presence(pts: npt.NDArray[np.int64], looks: dict[int, People], player: _Track | None) -> npt.NDArray[np.bool_]:
-    """For each frame of a shot, whether the player is in view."""
-    present = np.zeros(len(pts), bool)
-    if player is None:
-        return present
-    looked = np.array(sorted(looks), np.int64)
-    seen = np.isin(looked, list(player.seen))
-    # A frame nobody looked at lies between two looks that agree.
-    next_look = np.minimum(np.searchsorted(looked, pts), len(looked) - 1)
-    present[:] = seen[next_look]
-    for start, end in _false_runs(present):
-        if start > 0 and end < len(present) and end - start <= _BLINK:
-            present[start:end] = True
-    return present
-
-
-def _false_runs(present: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([True], present, [True])).astype(np.int8)))
-    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
-
-
-def _runs(timeline: Timeline, shot: Shot, present: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int, bool]]:
-    """(start_pts, end_pts, present) of the runs of equal presence; they cover the shot."""
-    pts = timeline.between(shot.start_pts, shot.end_pts)
-    firsts = [0, *(np.flatnonzero(np.diff(present.astype(np.int8))) + 1)]
-    edges = [shot.start_pts, *(int(pts[first]) for first in firsts[1:]), shot.end_pts]
-    for index, first in enumerate(firsts):
-        yield edges[index], edges[index + 1], bool(present[first])
-
-
-def _stretch(
-    timeline: Timeline,
-    start: int,
-    end: int,
-    present: bool,
-    looks: dict[int, People],
-    player: _Track | None,
-    confidence: float,
-    min_clip_s: float,
-) -> Stretch:
-    looked = [pts for pts in looks if start <= pts < end]
-    people = float(np.mean([len(looks[pts]) for pts in looked])) if looked else 0.0
-    boxes = [looks[pts].boxes[player.seen[pts]] for pts in looked if player is not None and pts in player.seen]
-    share = len(boxes) / len(looked) if looked else float(present)
-    box = np.median(boxes, axis=0).astype(np.float32) if boxes and present else None
-    reason = None
-    if not present:
-        reason = "nobody in view" if people == 0 else "nobody in view is fit to be the player: too small, or no face"
-        if player is not None and people > 0:
-            reason = "the player is not in view"
-    elif (end - start) * timeline.time_base < Fraction(min_clip_s).limit_denominator(1000):
-        reason = f"shorter than {min_clip_s:g} s"
-    return Stretch(start, end, reason, box, confidence if present else None, share, people)
+def _link(tracks: list[Track], alive: list[int], pts: int, people: People, described: Floats) -> list[int]:
+    """Give each person to the track that they continue, best overlap first, or to a new one; return those tracks."""
+    owner: dict[int, int] = {}
+    if alive and len(people):
+        boxes = np.stack([tracks[number].last_box for number in alive])
+        overlap = continues(boxes, np.stack([tracks[number].appearance for number in alive]), people, described)
+        for flat in np.argsort(-overlap, axis=None, kind="stable"):
+            row, who = divmod(int(flat), len(people))
+            if overlap[row, who] <= 0:
+                break
+            if alive[row] not in owner.values() and who not in owner:
+                owner[who] = alive[row]
+    faces = shows_face(people)
+    for who in range(len(people)):
+        if who not in owner:
+            owner[who] = len(tracks)
+            tracks.append(Track())
+        tracks[owner[who]].see(pts, people.boxes[who], float(people.confidence[who]), bool(faces[who]), described[who])
+    return sorted(owner.values())

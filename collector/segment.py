@@ -13,8 +13,8 @@ import numpy as np
 from collector.clips import Clip, constant_rate, cut
 from collector.engine import Retry, StageReport, run_stage
 from collector.frames import Timeline, read_timeline
-from collector.people import Stretch, find_stretches
 from collector.shots import find_shots
+from collector.stretches import Limits, Stretch, find_stretches
 from collector.weights import DEFAULT, Weights, find_weights
 from collector.yolo import load_pose_model, share_cores
 from manifests.errors import BadInput, ItemFailed, Unavailable, UnreadableVideo
@@ -33,7 +33,7 @@ class Segment:
     Attributes:
         root: the dataset's folder.
         weights: YOLO-pose weights that find the people.
-        min_clip_s: shorter stretches are noted, not cut.
+        min_clip_s, min_confidence, max_camera_speed: as `collector.stretches.Limits` has them; what is beyond is noted, not cut.
         fps: frames per second of every clip; None takes each stretch's own rate (`collector.clips.constant_rate`).
         crf: quality of x264, lower is better.
         device, threads: as `collector.yolo.load_pose_model` takes them.
@@ -41,7 +41,9 @@ class Segment:
 
     root: str
     weights: Weights
-    min_clip_s: float = 2.0
+    min_clip_s: float = Limits.min_clip_s
+    min_confidence: float = Limits.min_confidence
+    max_camera_speed: float = Limits.max_camera_speed
     fps: Fraction | None = None
     crf: int = 18
     device: str | None = None
@@ -50,11 +52,15 @@ class Segment:
     name = "segment"
     table = "clips"
 
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.min_clip_s, self.min_confidence, self.max_camera_speed)
+
     def key(self, item: Row) -> str:
         return str(item["video_id"])
 
     def fingerprint(self, item: Row) -> str:
-        return digest(item["sha256"], item["player_id"], self.weights.sha256, self.min_clip_s, self.fps, self.crf)
+        return digest(item["sha256"], item["player_id"], self.weights.sha256, self.limits, self.fps, self.crf)
 
     def setup(self) -> None:
         load_pose_model(self.weights.path, self.device, self.threads)
@@ -65,11 +71,10 @@ class Segment:
             raise ItemFailed(f"{item['path']}: the file is gone. Fetch it again (mgcollect fetch).", kind="missing")
         timeline = read_timeline(source)
         model = load_pose_model(self.weights.path, self.device, self.threads)
-        for number, shot in enumerate(find_shots(source, timeline)):
-            for stretch in find_stretches(source, timeline, shot, model, self.min_clip_s):
-                yield self._row(item, source, timeline, number, stretch)
+        for stretch in find_stretches(source, timeline, find_shots(source, timeline), model, self.limits):
+            yield self._row(item, source, timeline, stretch)
 
-    def _row(self, video: Row, source: Path, timeline: Timeline, shot: int, stretch: Stretch) -> Row:
+    def _row(self, video: Row, source: Path, timeline: Timeline, stretch: Stretch) -> Row:
         """Cut a stretch, if it is to be kept, and describe it."""
         start, end, time_base = stretch.start_pts, stretch.end_pts, str(timeline.time_base)
         clip_key = clip_id(video["video_id"], start, end, time_base)
@@ -95,7 +100,7 @@ class Segment:
             "time_base": time_base,
             "start_s": timeline.seconds(start),
             "end_s": timeline.seconds(end),
-            "shot": shot,
+            "shot": stretch.shot,
             "fps_num": fps.numerator,
             "fps_den": fps.denominator,
             "n_frames": clip.n_frames if clip else 0,
@@ -105,8 +110,10 @@ class Segment:
             "sha256": clip.sha256 if clip else None,
             "player_box": None if stretch.box is None else (stretch.box * pixels).tolist(),
             "player_confidence": stretch.confidence,
+            "player_doubt": stretch.doubt,
             "player_share": stretch.share,
             "people": stretch.people,
+            "camera_speed": stretch.camera_speed,
             "kept": clip is not None,
             "reason": reason,
             "made_by": made_by(self.weights.name, self.weights.sha256),
@@ -118,7 +125,9 @@ def segment(
     *,
     weights: Path | str = DEFAULT,
     weights_sha256: str | None = None,
-    min_clip_s: float = 2.0,
+    min_clip_s: float = Limits.min_clip_s,
+    min_confidence: float = Limits.min_confidence,
+    max_camera_speed: float = Limits.max_camera_speed,
     fps: Fraction | None = None,
     crf: int = 18,
     device: str | None = None,
@@ -131,7 +140,7 @@ def segment(
 
     Args:
         weights, weights_sha256: as `find_weights` takes them.
-        min_clip_s, fps, crf: as `Segment` has them.
+        min_clip_s, min_confidence, max_camera_speed, fps, crf: as `Segment` has them.
         device: such as "cpu" or "cuda:0"; CUDA if there, unless given.
 
     Raises:
@@ -141,6 +150,10 @@ def segment(
     """
     if not 0 < min_clip_s < float("inf"):
         raise BadInput(f"--min-clip {min_clip_s:g}: give seconds, more than 0.")
+    if not 0 <= min_confidence <= 1:
+        raise BadInput(f"--min-confidence {min_confidence:g}: give a share, from 0 (keep who may be the player) to 1.")
+    if not 0 < max_camera_speed < float("inf"):
+        raise BadInput(f"--max-camera-speed {max_camera_speed:g}: give picture widths a second, more than 0.")
     if fps is not None and not 1 <= fps <= 240:
         raise BadInput(f"--fps {fps}: give frames per second, from 1 to 240, or leave it out.")
     if not 0 <= crf <= 51:
@@ -149,6 +162,8 @@ def segment(
         root=str(workspace.root),
         weights=find_weights(weights, weights_sha256),
         min_clip_s=min_clip_s,
+        min_confidence=min_confidence,
+        max_camera_speed=max_camera_speed,
         fps=fps,
         crf=crf,
         device=device,

@@ -209,13 +209,16 @@ _ALL = (
             _may("sha256", pa.string()),
             _may("player_box", pa.list_(pa.float32(), 4)),  # x0, y0, x1, y1 in pixels, median over the stretch
             _may("player_confidence", pa.float32()),  # 0 to 1, how sure the box is the player's
+            _may("player_doubt", pa.string()),  # what is in doubt where that is low
             _must("player_share", pa.float32()),  # share of the looked-at frames with the player in view
             _must("people", pa.float32()),  # mean number of people in the looked-at frames
+            _may("camera_speed", pa.float32()),  # picture widths a second, 90th percentile over the looked-at frames
             _must("kept", pa.bool_()),
             _may("reason", pa.string()),  # why it was not kept
             _must("made_by", pa.string()),
         ),
         key=("clip_id",),
+        version=2,
     ),
     Table(
         "poses",

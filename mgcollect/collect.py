@@ -213,6 +213,12 @@ def segment(
     min_clip_s: Annotated[
         float, typer.Option(min=0.1, help="Leave out stretches shorter than this many seconds.")
     ] = 2.0,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out who is less surely the player; from 0 to 1.")
+    ] = 0.25,
+    max_camera_speed: Annotated[
+        float, typer.Option(min=0.01, help="Leave out where the camera moves faster, in picture widths a second.")
+    ] = 0.2,
     crf: Annotated[int, typer.Option(min=0, max=51, help="x264 quality of the clips; lower is better.")] = 18,
     weights: Weights = _WEIGHTS,
     weights_sha256: WeightsSha256 = None,
@@ -234,6 +240,8 @@ def segment(
             weights=weights,
             weights_sha256=weights_sha256,
             min_clip_s=min_clip_s,
+            min_confidence=min_confidence,
+            max_camera_speed=max_camera_speed,
             crf=crf,
             retry=parse_retry(retry),
             engine=engine,

@@ -6,15 +6,17 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from collector.frames import read_timeline
-from collector.people import Stretch, find_stretches, iou
+from collector.people import iou
 from collector.shots import Shot
-from tests.collector.pictures import GreenBlocks, Image, room, write_video
+from collector.stretches import Limits, Stretch, find_stretches
+from tests.collector.pictures import PERSON, GreenBlocks, Image, room, write_video
 
 RATE = Fraction(25)
 PLAYER = (60, 20, 40, 70, True)
@@ -26,9 +28,31 @@ def stretches(path: Path, images: list[Image], min_clip_s: float = 2.0) -> tuple
     write_video(path, images, RATE, "-g", "1000")
     timeline = read_timeline(path)
     shot = Shot(timeline.start_pts, timeline.end_pts, 0.0, timeline.seconds(timeline.end_pts))
-    found = find_stretches(path, timeline, shot, GreenBlocks(), min_clip_s)
+    found = list(find_stretches(path, timeline, [shot], GreenBlocks(), Limits(min_clip_s)))
     index = {int(pts): n for n, pts in enumerate(timeline.pts)} | {timeline.end_pts: len(timeline.pts)}
     return found, [(index[one.start_pts], index[one.end_pts], one.reason) for one in found]
+
+
+def test_a_camera_that_moves(tmp_path: Path) -> None:
+    """A pan of a second, 40 % of the width in all: cut out, and named. One of a fifth of a second is a jolt, and stays."""
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 255, (24, 80, 3)).astype(np.uint8)
+    wall = np.asarray(cv2.resize(coarse, (640, 192), interpolation=cv2.INTER_CUBIC), np.uint8)
+    wall[..., 1] //= 3  # nothing green
+
+    def seen(at: float) -> Image:
+        image = wall[:, round(at) : round(at) + 320].copy()
+        image[40:180, 120:200] = PERSON
+        image[44:56, 156:164] = 255
+        return image
+
+    places = [0.0] * 75 + [128 * n / 25 for n in range(25)] + [128.0] * 75
+    _, spans = stretches(tmp_path / "a.mp4", [seen(at) for at in places])
+    assert [reason and reason.split(" (")[0] for _, _, reason in spans] == [None, "the camera moves", None]
+    assert [start for start, _, _ in spans[1:]] == [pytest.approx(75, abs=5), pytest.approx(100, abs=5)]
+    places = [0.0] * 75 + [128 * n / 5 for n in range(5)] + [128.0] * 70
+    _, spans = stretches(tmp_path / "b.mp4", [seen(at) for at in places])
+    assert spans == [(0, 150, None)]
 
 
 def test_iou_by_hand() -> None:
@@ -82,11 +106,15 @@ def test_too_small_or_no_face(tmp_path: Path, who: tuple[int, int, int, int, boo
     assert found[0].people == 1
 
 
-def test_few_frames_are_looked_at(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", [room([PLAYER])] * 250, RATE)
+@pytest.mark.parametrize(("still", "looks"), [(False, 51), (True, 10)])
+def test_few_frames_are_looked_at(tmp_path: Path, still: bool, looks: int) -> None:
+    """Of 10 s, five frames a second and the last one where something moves; else one a second."""
+    images = [room([(60 + (0 if still else n % 20), 20, 40, 70, True)]) for n in range(250)]
+    path = write_video(tmp_path / "a.mp4", images, RATE)
     timeline, finder = read_timeline(path), GreenBlocks()
-    find_stretches(path, timeline, Shot(timeline.start_pts, timeline.end_pts, 0, 10), finder)
-    assert finder.looked_at == 51  # 10 s at 5 a second, and the last frame
+    (found,) = find_stretches(path, timeline, [Shot(timeline.start_pts, timeline.end_pts, 0, 10)], finder)
+    assert finder.looked_at == looks
+    assert (found.reason, found.share) == (None, 1.0)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
