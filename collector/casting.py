@@ -28,7 +28,7 @@ _HEIGHT = 0.3  # of the picture must a player fill; passers-by in a park don't
 _FACE_SHARE = 0.3  # of a player's looks must show a face
 _MOST_TRACKS = 3000  # that are compared, the longest; their number squared is what grouping costs
 
-# Measured on tracks of eight people through simulated cameras (benchmarks/who_is_the_player.py).
+# Measured on tracks of eight people through simulated cameras (benchmarks/casting).
 _SAME = 0.21  # difference in appearance at which two tracks are as likely one person as two
 _SCALE = 0.02  # change of the difference that changes these odds by a factor of e
 _MOST_ODDS = 4.0  # logarithm of the odds that looks alone may reach
