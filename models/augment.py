@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from models.data import Batch
-from models.skeletons import JOINTS, PARTS, part_of
+from models.skeletons import JOINTS, PARTS, nearest_ancestors, part_of
 
 __all__ = ["Augment", "augment", "mirror_map"]
 
@@ -30,6 +30,7 @@ class Augment:
         tilt: largest turn about the two other axes, in degrees (in 2D, about the line of sight).
         scale: largest change of size, as a share; drawn on a logarithmic scale, for each axis a little apart.
         shift: largest move of the whole window, in shoulder widths.
+        limbs: largest change of a limb's length, as a share; left and right alike, so that it is another body, not a crooked one.
         mirror: chance that left and right are swapped; 0 where classes tell the sides apart.
         hide_joint: chance that a joint is unseen through the window.
         hide_part: chance that a hand, the face or the legs are unseen through the window.
@@ -41,6 +42,7 @@ class Augment:
     tilt: float = 8.0
     scale: float = 0.1
     shift: float = 0.05
+    limbs: float = 0.0
     mirror: float = 0.0
     hide_joint: float = 0.0
     hide_part: float = 0.0
@@ -59,6 +61,8 @@ def augment(batch: Batch, settings: Augment, generator: torch.Generator | None =
 
     if settings.mirror:
         positions, valid = _mirrored(positions, valid, batch.joints, uniform(n) < settings.mirror)
+    if settings.limbs:
+        positions = positions + _another_body(positions, valid, batch.joints, uniform(n, joints), settings.limbs)
     linear = _views(uniform, n, batch.dims, settings)
     shift = (uniform(n, 1, 1, 3) * 2 - 1) * settings.shift
     if batch.dims == 2:
@@ -103,6 +107,24 @@ def _mirrored(
         torch.where(chosen[:, None, None, None], flipped, positions),
         torch.where(chosen[:, None, None], valid[:, :, order], valid),
     )
+
+
+def _another_body(
+    positions: torch.Tensor, valid: torch.Tensor, joints: torch.Tensor, chance: torch.Tensor, most: float
+) -> torch.Tensor:
+    """(n, frames, joints, 3) how far each joint moves when every limb changes its length by a factor of its own."""
+    parent = torch.tensor(nearest_ancestors(tuple(joints.tolist())), device=joints.device)
+    chance = (chance + chance[:, mirror_map(joints)]) / 2
+    change = torch.expm1((chance * 2 - 1) * math.log1p(most))
+    seen = (valid & valid[:, :, parent]).unsqueeze(-1)
+    limb = (positions - positions[:, :, parent]) * seen
+    usual = limb.sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)
+    limb = torch.where(seen, limb, usual)  # a hand must not jump in the frames in which its elbow is unseen
+    # A joint moves with every limb between it and the root of its tree.
+    carried = torch.eye(len(joints), device=joints.device)
+    for _ in range(len(joints)):
+        carried = torch.maximum(carried, carried[parent])
+    return torch.einsum("ab,nfbc->nfac", carried, limb * change[:, None, :, None])
 
 
 def _part_of_joint(joints: torch.Tensor) -> torch.Tensor:

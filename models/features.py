@@ -12,10 +12,11 @@ from models.data import whole_items, windows
 from models.mgfm import MGFM, pool
 from models.store import PoseStore
 
-__all__ = ["features", "knn_accuracy", "knn_hits", "linear_probe"]
+__all__ = ["Pooling", "features", "knn_accuracy", "knn_hits", "linear_probe"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Pooling = Literal["mean", "grid"]
 
 _SEGMENTS = 4  # stretches of time that are averaged apart in "grid" features
 
@@ -27,7 +28,7 @@ def features(
     items: Ints,
     *,
     frames: int = 64,
-    pooling: Literal["mean", "grid"] = "mean",
+    pooling: Pooling = "mean",
     batch_size: int = 256,
     device: str = "cpu",
 ) -> Floats:
@@ -88,7 +89,7 @@ def linear_probe(
     """Classes that a logistic regression on standardised features predicts for `test`.
 
     Its one setting, the penalty, is chosen by cross-validation on `train` alone, people kept apart where `groups` names
-    more than one.
+    more than one; a class with a single item leaves nothing to choose by, and the penalty is 0.1.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
@@ -99,7 +100,11 @@ def linear_probe(
     scale = np.sqrt(train.shape[1])  # so that the penalty means the same for few and many features
     turned, queries = ((part - mean) / spread @ axes.T / scale for part in (train, test))
     people = len(set(groups)) if groups is not None else 0
-    folds = GroupKFold(min(people, 5)) if people > 1 else StratifiedKFold(5, shuffle=True, random_state=seed)
+    fewest = min(int(np.bincount(train_labels)[train_labels].min()), 5)
+    if people < 2 and fewest < 2:  # nothing to choose the penalty by
+        alone: Ints = LogisticRegression(C=10.0, max_iter=1000).fit(turned, train_labels).predict(queries)
+        return alone
+    folds = GroupKFold(min(people, 5)) if people > 1 else StratifiedKFold(fewest, shuffle=True, random_state=seed)
     search = GridSearchCV(LogisticRegression(max_iter=1000), {"C": np.logspace(-1, 3, 5)}, cv=folds)
     search.fit(turned, train_labels, groups=groups if people > 1 else None)
     predicted: Ints = search.predict(queries)

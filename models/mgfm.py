@@ -9,6 +9,7 @@ token. The published MG-FM's design is not known; this one is ours.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from manifests.errors import BadInput
 from models.data import Batch
-from models.skeletons import JOINTS, PARTS, nearest_ancestors, part_of
+from models.skeletons import JOINTS, PARTS, nearest, nearest_ancestors, part_of
 
 __all__ = [
     "MGFM",
@@ -243,6 +244,16 @@ class MGFM(nn.Module):
         for index, block in enumerate(self.blocks):
             assert isinstance(block, Block)
             block.drop_path = chance * index / max(len(self.blocks) - 1, 1)
+
+    @torch.no_grad()
+    def introduce(self, known: Collection[str]) -> None:
+        """Let joints that were in no training data start as the nearest of those that were (`known`, names in `JOINTS`).
+
+        A fingertip then passes for the hand that it is on, rather than for something never heard of.
+        """
+        for index, name in enumerate(JOINTS):
+            if name not in known:
+                self.joint.weight[index] = self.joint.weight[JOINTS.index(nearest(name, known))]
 
     def whereabouts(self, tokens: Tokens) -> Tensor:
         """(tokens, width) what joint each token is, and when."""

@@ -27,10 +27,10 @@ class Objective:
 
     Attributes:
         motion: weight of masked motion prediction; 0 leaves it out.
-        view: which objective likens the two views: vicreg, contrast, distill, or none.
+        view: which objective likens the two views: contrast, vicreg, distill, or none.
         view_weight: its weight.
         visible: share of the tokens that are encoded; the rest is hidden.
-        motion_aware: how much more likely moving joints are hidden; 0 hides evenly.
+        motion_aware: how much more likely what moves is shown or predicted, rather than neither; 0 draws evenly.
         still: shoulder widths a frame below which motion is taken for the estimator's noise.
         predicted: share of the hidden tokens that are predicted in a step.
         decoder_width: channels of the predictor.
@@ -42,9 +42,9 @@ class Objective:
     """
 
     motion: float = 1.0
-    view: Literal["vicreg", "contrast", "distill", "none"] = "vicreg"
+    view: Literal["vicreg", "contrast", "distill", "none"] = "contrast"
     view_weight: float = 1.0
-    visible: float = 0.4
+    visible: float = 0.25
     motion_aware: float = 1.0
     still: float = 0.01
     predicted: float = 0.5
@@ -61,8 +61,8 @@ class Objective:
 class Pretraining(nn.Module):
     """The encoder with what it needs in pre-training; `forward` takes two views and returns the losses.
 
-    Masked motion prediction follows MAMP (Mao et al., ICCV 2023, arXiv 2308.09975) in predicting motion and in hiding what
-    moves; the predictor is a cross-attention to the visible tokens alone, for a part of the hidden ones.
+    Masked motion prediction follows MAMP (Mao et al., ICCV 2023, arXiv 2308.09975) in predicting motion, and more of it where
+    more moves; the predictor is a cross-attention to the visible tokens alone, for a part of the hidden ones.
     """
 
     def __init__(self, network: NetworkSettings, objective: Objective) -> None:
@@ -165,24 +165,27 @@ class MotionPredictor(nn.Module):
 def draw_visible(tokens: Tokens, objective: Objective) -> tuple[Tensor, Tensor]:
     """Which tokens are encoded and which of the hidden ones are predicted: (batch, visible) and (batch, predicted) indices.
 
-    Hidden are first the absent ones, then by chance, the more likely the more a token moves.
+    Both are drawn from what is present, the more likely the more it moves. MAMP hides what moves; here that would leave the
+    view objective to liken bodies that stand still.
     """
     n, count = tokens.present.shape
     n_visible = max(round(count * objective.visible), 1)
     n_predicted = max(round((count - n_visible) * objective.predicted), 1)
+    gumbel = -torch.empty(n, count, device=tokens.present.device).exponential_().log()
+    drawn = (gumbel + objective.motion_aware * _liveliness(tokens)).masked_fill(~tokens.present, -torch.inf)
+    order = drawn.argsort(dim=1, descending=True)
+    visible, hidden = order[:, :n_visible], order[:, n_visible:]
+    return visible, hidden[:, :n_predicted]
+
+
+def _liveliness(tokens: Tokens) -> Tensor:
+    """(batch, tokens) logarithm of the speed, standardised within the window, so that micro-movements count as large ones do."""
     speed = tokens.velocity.square().sum(-1).add(1e-12).log().mul(0.5)
-    # Standardised within the window, so that a window of micro-movements is treated as one of large ones.
     there = tokens.present.to(speed.dtype)
     total = there.sum(1, keepdim=True).clamp(min=1)
     mean = (speed * there).sum(1, keepdim=True) / total
     spread = (((speed - mean) * there).square().sum(1, keepdim=True) / total).sqrt().clamp(min=1e-3)
-    gumbel = -torch.empty(n, count, device=speed.device).exponential_().log()
-    hide = gumbel + objective.motion_aware * (speed - mean) / spread
-    hide = hide.masked_fill(~tokens.present, torch.inf)
-    order = hide.argsort(dim=1)
-    visible, hidden = order[:, :n_visible], order[:, n_visible:]
-    chance = torch.rand(hidden.shape, device=speed.device).masked_fill(~tokens.present.gather(1, hidden), -1.0)
-    return visible, hidden.gather(1, chance.topk(n_predicted, dim=1).indices)
+    return (speed - mean) / spread
 
 
 def motion_targets(velocity: Tensor, still: float) -> Tensor:

@@ -102,6 +102,8 @@ def pretrain(
         stop=asked_to_stop,
         quiet=quiet,
     )
+    if not halted:
+        module.encoder.introduce({joint for store in stores for joint in store.skeleton.joints})
     if not halted and is_first_process():
         final = Card(**{**vars(card), "metrics": line, "step": steps})
         save_weights(Path(out) / MODEL, dict(module.encoder.state_dict()), final)

@@ -7,6 +7,7 @@ is ever interpolated from others. Anything that is no body ("points") gets anony
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +18,17 @@ from manifests.errors import BadInput
 from models.joint_sets.canonical import CANONICAL, PARENT, PART, PARTS
 from models.joint_sets.formats import FORMATS
 
-__all__ = ["JOINTS", "MAX_POINTS", "PARTS", "Skeleton", "nearest_ancestors", "part_of", "skeleton", "skeleton_names"]
+__all__ = [
+    "JOINTS",
+    "MAX_POINTS",
+    "PARTS",
+    "Skeleton",
+    "nearest",
+    "nearest_ancestors",
+    "part_of",
+    "skeleton",
+    "skeleton_names",
+]
 
 MAX_POINTS = 64  # anonymous joints of a "points" skeleton
 
@@ -115,6 +126,19 @@ def nearest_ancestors(joints: tuple[int, ...]) -> tuple[int, ...]:
         above = _path(name)[1:] if name in PARENT else []
         found.append(next((position[ancestor] for ancestor in above if ancestor in position), place))
     return tuple(found)
+
+
+def nearest(joint: str, others: Collection[str]) -> str:
+    """Of some joints, the one most like this: of its part of the body if there is one, and the fewest limbs away.
+
+    Raises:
+        ValueError: `others` is empty.
+    """
+    alike = [other for other in others if part_of(other) == part_of(joint)] or list(others)
+    bodily = [other for other in alike if other in PARENT]
+    if joint not in PARENT or not bodily:
+        return min(alike, key=_INDEX.__getitem__)
+    return min(bodily, key=lambda other: (_tree_distance(joint, other), _INDEX[other]))
 
 
 def skeleton_names() -> tuple[str, ...]:

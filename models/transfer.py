@@ -7,21 +7,27 @@ percentiles over test items of the accuracy averaged over seeds.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.features import features, knn_hits, linear_probe
+from manifests.parquet import write_text
+from models.features import Pooling, features, knn_hits, linear_probe
 from models.mgfm import MGFM
 from models.recognise import RecogniseSettings, draw_fraction, train_recognise
 from models.store import PoseStore
 
-__all__ = ["Gain", "interval", "transfer"]
+__all__ = ["Gain", "Measure", "interval", "measure_hits", "transfer"]
 
 Hits = npt.NDArray[np.float64]  # (items,) share of the seeds in which the item was right
+Ints = npt.NDArray[np.int64]
+Measure = Literal["linear_probe", "knn1", "fine_tune"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Gain:
         difference: the gain, and its interval.
     """
 
-    measure: str
+    measure: Measure
     fraction: float
     value: tuple[float, float, float]
     without: tuple[float, float, float]
@@ -50,7 +56,8 @@ def transfer(
     settings: RecogniseSettings | None = None,
     fractions: Sequence[float] = (0.1, 1.0),
     seeds: Sequence[int] = (0, 1, 2),
-    quiet: bool = True,
+    pooling: Pooling = "grid",
+    cells: Path | None = None,
 ) -> list[Gain]:
     """Measure a pre-trained encoder on a store's parts "train" and "test".
 
@@ -58,24 +65,67 @@ def transfer(
         settings: of fine-tuning; the network from scratch is trained by the same.
         fractions: shares of the training labels; empty measures frozen features only.
         seeds: of random weights, draws of labels and training.
+        pooling: of the features that are probed.
+        cells: a folder for what was measured, a file each, so that a run that was killed goes on; for one store, encoder
+            and setting.
 
     Raises:
         BadInput: the store has no such parts or no classes.
     """
-    settings = replace(settings or RecogniseSettings(), network=encoder.settings)
-    fresh = [_random_encoder(encoder, seed) for seed in seeds]
+    wanted: list[tuple[Measure, float]] = [("linear_probe", 1.0), ("knn1", 1.0)]
+    wanted += [("fine_tune", fraction) for fraction in fractions]
     gains = []
-    for measure, pooling in (("linear_probe", "grid"), ("knn1", "mean")):
-        ours = _frozen(store, [encoder], measure, pooling)
-        theirs = _frozen(store, fresh, measure, pooling)
-        gains.append(_gain(measure, 1.0, ours, theirs))
-    for fraction in fractions:
+    for measure, fraction in wanted:
         ours, theirs = (
-            np.mean([_tuned(store, start, settings, fraction, seed, quiet) for seed in seeds], axis=0)
+            [_kept(cells, store, start, encoder, measure, settings, fraction, seed, pooling) for seed in seeds]
             for start in (encoder, None)
         )
-        gains.append(_gain("fine_tune", fraction, ours, theirs))
+        with_it, without = np.mean(ours, axis=0), np.mean(theirs, axis=0)
+        gains.append(Gain(measure, fraction, interval(with_it), interval(without), interval(with_it - without)))
     return gains
+
+
+def measure_hits(
+    store: PoseStore,
+    encoder: MGFM,
+    measure: Measure,
+    *,
+    pretrained: bool = True,
+    settings: RecogniseSettings | None = None,
+    train: Ints | None = None,
+    test: Ints | None = None,
+    fraction: float = 1.0,
+    seed: int = 0,
+    pooling: Pooling = "grid",
+) -> npt.NDArray[np.bool_]:
+    """(test items,) which of them are given their class.
+
+    Args:
+        encoder: the encoder, or, where `pretrained` is false, the network whose shape it has with weights of its own.
+        train, test: items to use instead of the parts "train" and "test".
+        fraction: share of the labels of `train` that fine-tuning sees.
+    """
+    train = store.where("train") if train is None else train
+    test = store.where("test") if test is None else test
+    if measure == "fine_tune":
+        settings = replace(settings or RecogniseSettings(), network=encoder.settings)
+        settings = replace(settings, training=replace(settings.training, seed=seed))
+        if fraction < 1:
+            train = draw_fraction(store.labels, train, fraction, seed)
+        start = encoder if pretrained else None
+        _, result = train_recognise(store, None, settings, encoder=start, train=train, test=test, quiet=True)
+        tuned: npt.NDArray[np.bool_] = result.scores.argmax(1) == result.labels
+        return tuned
+    if not pretrained:
+        torch.manual_seed(seed)
+        encoder = MGFM(encoder.settings).eval()
+    how: Pooling = pooling if measure == "linear_probe" else "mean"
+    gallery, queries = (features(encoder, store, part, pooling=how) for part in (train, test))
+    known, asked = store.labels[train], store.labels[test]
+    if measure == "knn1":
+        return knn_hits(gallery, known, queries, asked)
+    probed: npt.NDArray[np.bool_] = linear_probe(gallery, known, queries, groups=store.people[train]) == asked
+    return probed
 
 
 def interval(hits: Hits, draws: int = 2000, seed: int = 0) -> tuple[float, float, float]:
@@ -86,38 +136,31 @@ def interval(hits: Hits, draws: int = 2000, seed: int = 0) -> tuple[float, float
     return float(hits.mean()), float(low), float(high)
 
 
-def _gain(measure: str, fraction: float, ours: Hits, theirs: Hits) -> Gain:
-    return Gain(measure, fraction, interval(ours), interval(theirs), interval(ours - theirs))
-
-
-def _random_encoder(like: MGFM, seed: int) -> MGFM:
-    torch.manual_seed(seed)
-    return MGFM(like.settings).eval()
-
-
-def _frozen(store: PoseStore, encoders: Sequence[MGFM], measure: str, pooling: str) -> Hits:
-    train, test = store.where("train"), store.where("test")
-    known, asked = store.labels[train], store.labels[test]
-    hits = []
-    for encoder in encoders:
-        gallery, queries = (
-            features(encoder, store, part, pooling="grid" if pooling == "grid" else "mean") for part in (train, test)
-        )
-        if measure == "knn1":
-            hits.append(knn_hits(gallery, known, queries, asked))
-        else:
-            hits.append(linear_probe(gallery, known, queries, groups=store.people[train]) == asked)
-    share: Hits = np.mean(hits, axis=0, dtype=np.float64)
-    return share
-
-
-def _tuned(
-    store: PoseStore, encoder: MGFM | None, settings: RecogniseSettings, fraction: float, seed: int, quiet: bool
-) -> npt.NDArray[np.bool_]:
-    train = store.where("train")
-    if fraction < 1:
-        train = draw_fraction(store.labels, train, fraction, seed)
-    settings = replace(settings, training=replace(settings.training, seed=seed))
-    _, result = train_recognise(store, None, settings, encoder=encoder, train=train, quiet=quiet)
-    hit: npt.NDArray[np.bool_] = result.scores.argmax(1) == result.labels
-    return hit
+def _kept(
+    cells: Path | None,
+    store: PoseStore,
+    start: MGFM | None,
+    encoder: MGFM,
+    measure: Measure,
+    settings: RecogniseSettings | None,
+    fraction: float,
+    seed: int,
+    pooling: Pooling,
+) -> Hits:
+    """The hits of one cell, read if they were measured before."""
+    name = f"{measure}-{fraction:g}-{'with' if start else 'without'}-{seed}.json"
+    if cells is not None and (cells / name).exists():
+        return np.array(json.loads((cells / name).read_text(encoding="utf-8")), dtype=np.float64)
+    hits = measure_hits(
+        store,
+        encoder,
+        measure,
+        pretrained=start is not None,
+        settings=settings,
+        fraction=fraction,
+        seed=seed,
+        pooling=pooling,
+    )
+    if cells is not None:
+        write_text(cells / name, json.dumps(hits.astype(int).tolist()))
+    return hits.astype(np.float64)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from models.data import Batch, windows
 from models.skeletons import JOINTS, skeleton
 from models.store import Item, Recording, write_store
 
-STRONG = Augment(turn=30, tilt=10, scale=0.2, shift=0.1)
+STRONG = Augment(turn=30, tilt=10, scale=0.2, shift=0.1, limbs=0.1)
 
 
 def batch_of(positions, joints="coco17", dims=3):
@@ -70,6 +72,38 @@ def test_two_dimensions_stay_flat():
     varied = augment(batch_of(positions, dims=2), Augment(turn=40, tilt=10, noise=0.1), generator()).positions
     assert (varied[..., 2] == 0).all()
     assert (varied[..., 0] != positions[..., 0]).all()
+
+
+def test_other_limbs_make_another_body_that_is_as_symmetric():
+    names = list(skeleton("kinect20").joints)
+    positions = torch.randn(50, 6, 20, 3, generator=generator(1))
+    positions[:, :, names.index("left_elbow")] = positions[:, :, names.index("left_shoulder")] + torch.tensor(
+        [0.0, -1, 0]
+    )
+    positions[:, :, names.index("right_elbow")] = positions[:, :, names.index("right_shoulder")] + torch.tensor(
+        [0.0, -1, 0]
+    )
+    settings = Augment(turn=0, tilt=0, scale=0, shift=0, limbs=0.25)
+    batch = batch_of(positions, "kinect20")
+    batch.valid[:, 3:, names.index("left_elbow")] = False
+    found = augment(batch, settings, generator()).positions
+    arms = [
+        found[:, 0, names.index(f"{side}_elbow")] - found[:, 0, names.index(f"{side}_shoulder")]
+        for side in ("left", "right")
+    ]
+    torch.testing.assert_close(arms[0], arms[1])
+    length = arms[0].norm(dim=-1)
+    assert 0.8 <= length.min() < 0.9 < 1.1 < length.max() <= 1.25
+    assert (arms[0][:, [0, 2]].abs() < 1e-5).all()  # no limb turns
+    neck = names.index("neck")
+    torch.testing.assert_close(found[:, :, neck], positions[:, :, neck])  # the root stays
+    # A wrist is carried along alike in the frames in which its elbow is seen and in those in which it isn't.
+    still = positions[:, :1].expand(-1, 6, -1, -1).contiguous()
+    shown = augment(
+        dataclasses.replace(batch, positions=still * batch.valid[..., None]), settings, generator()
+    ).positions
+    wrist = shown[:, :, names.index("left_wrist")]
+    torch.testing.assert_close(wrist[:, 0], wrist[:, 5])
 
 
 def test_a_mirror_swaps_sides():

@@ -72,3 +72,8 @@ def test_people_are_kept_apart_when_the_penalty_is_chosen():
     x = np.concatenate([y[:, None] * 1.0 + rng.normal(size=(120, 1)), rng.normal(size=(120, 5))], 1).astype(np.float32)
     predicted = linear_probe(x, y, x, groups=people)
     assert (predicted == y).mean() > 0.6
+
+
+def test_a_probe_of_one_item_a_class():
+    train = np.eye(3, dtype=np.float32)
+    assert linear_probe(train, np.arange(3), train[[2, 0, 1]]).tolist() == [2, 0, 1]

@@ -5,7 +5,7 @@ import torch
 from manifests.errors import BadInput
 from models.data import Batch, whole_items, windows
 from models.mgfm import MGFM, SIZES, NetworkSettings, _attend, channels, network, pool, tokenise
-from models.skeletons import skeleton
+from models.skeletons import JOINTS, skeleton
 
 SMALL = NetworkSettings(width=32, depth=2, heads=2)
 
@@ -157,3 +157,14 @@ def test_attention_written_out_is_the_fused_one():
         written_out = _attend(q.clone().requires_grad_(), k, v, present)
         assert written_out.requires_grad
         torch.testing.assert_close(written_out.float(), fused.float(), atol=0.02, rtol=0.02)
+
+
+def test_an_unknown_joint_starts_as_its_nearest():
+    encoder = MGFM(NetworkSettings(width=16, depth=1, heads=2))
+    before = encoder.joint.weight.clone()
+    known = skeleton("kinect20").joints
+    encoder.introduce(known)
+    for name in ("left_middle_tip", "left_thumb_tip", "left_hand"):
+        assert torch.equal(encoder.joint.weight[JOINTS.index(name)], before[JOINTS.index("left_hand")])
+    for name in known:
+        assert torch.equal(encoder.joint.weight[JOINTS.index(name)], before[JOINTS.index(name)])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from manifests.errors import BadInput
-from models.skeletons import JOINTS, PARTS, skeleton
+from models.skeletons import JOINTS, PARTS, nearest, skeleton
 
 KNOWN = [
     "coco17",
@@ -97,6 +97,14 @@ def test_coco_limbs_cross_the_missing_neck():
     assert frozenset(("left_elbow", "left_shoulder")) in limbs
     assert frozenset(("left_shoulder", "right_shoulder")) in limbs
     assert frozenset(("left_ear", "left_eye")) in limbs
+
+
+def test_the_joint_that_is_most_like():
+    kinect = skeleton("kinect20").joints
+    assert nearest("left_middle_tip", kinect) == "left_hand"  # of its part, though the wrist is fewer limbs away
+    assert nearest("nose", kinect) == "head"
+    assert nearest("right_wrist", ["left_wrist", "right_elbow"]) == "right_elbow"
+    assert nearest("point_3", kinect) == kinect[0]  # an anonymous point is like none
 
 
 def test_select_reorders_and_drops():
