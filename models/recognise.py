@@ -54,6 +54,7 @@ class RecogniseSettings:
         smoothing: share of the target that is spread over all classes.
         layer_decay: learning rate of each block as a share of the one above it.
         epochs: passes over the labelled items; overrides `training.steps`.
+        least_steps: steps that are taken even where the items are so few that the passes make less.
         windows: how windows are cut from items.
         augment: how they are varied.
         balance_epochs: passes with balanced classes in which only the classifier is trained anew (cRT, Kang et al.,
@@ -70,7 +71,8 @@ class RecogniseSettings:
     visible: float = 0.6
     smoothing: float = 0.1
     layer_decay: float = 0.8
-    epochs: int = 60
+    epochs: int = 80
+    least_steps: int = 300
     windows: Windows = field(default_factory=lambda: Windows(longest=100_000, crop=0.7))
     augment: Augment = field(default_factory=lambda: Augment(turn=25, hide_joint=0.05))
     balance_epochs: int = 0
@@ -248,7 +250,7 @@ def _fit(
     model: Recogniser, store: PoseStore, items: Ints, labels: Ints, settings: RecogniseSettings, quiet: bool
 ) -> None:
     batch_size = min(settings.training.batch_size, len(items))
-    steps = max(settings.epochs * len(items) // batch_size, 1)
+    steps = max(settings.epochs * len(items) // batch_size, settings.least_steps)
     training = replace(settings.training, steps=steps, batch_size=batch_size)
 
     def batch_of(seed: int) -> Batch:

@@ -51,7 +51,7 @@ def test_every_gesture_is_embedded(release, checkpoint, tmp_path):
 
 
 def test_a_recogniser_from_a_checkpoint_and_from_nothing(release, checkpoint, tmp_path):
-    short = ("epochs=1", "network.width=32", "network.heads=2")
+    short = ("epochs=1", "least_steps=1", "network.width=32", "network.heads=2")
     for out, more in (("tuned", ["--checkpoint", checkpoint, "--fraction", "0.5"]), ("scratch", [])):
         done = mgcollect("train", "recognise", "--release", release, "--out", tmp_path / out, *more, *short)
         assert done.returncode == 0, done.stderr

@@ -71,7 +71,7 @@ def test_a_table_and_going_on(folder, tmp_path, capsys, monkeypatch):
         "--pretrain",
         *SMALL,
     ]
-    monkeypatch.setattr(sys, "argv", [*command, "--recognise", "epochs=1"])
+    monkeypatch.setattr(sys, "argv", [*command, "--recognise", "epochs=1", "least_steps=1"])
     public_sets.main()
     first = capsys.readouterr().out
     assert [line.split(" | ")[1] for line in first.splitlines()[2:]] == [

@@ -23,6 +23,7 @@ from models.trainer import Training
 SETTINGS = RecogniseSettings(
     network=NetworkSettings(width=32, depth=2, heads=2),
     epochs=30,
+    least_steps=1,
     windows=Windows(frames=32, crop=0.9, longest=1000),
     augment=Augment(turn=10),
     training=Training(batch_size=8, lr=3e-3, log_every=50, accelerator="cpu"),

@@ -14,6 +14,7 @@ NETWORK = NetworkSettings(width=32, depth=2, heads=2)
 SETTINGS = RecogniseSettings(
     network=NETWORK,
     epochs=2,
+    least_steps=1,
     windows=Windows(frames=32, longest=1000),
     training=Training(batch_size=8, accelerator="cpu"),
 )
