@@ -16,7 +16,7 @@ __all__ = ["Pooling", "features", "knn_accuracy", "knn_hits", "linear_probe"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-Pooling = Literal["mean", "grid"]
+Pooling = Literal["mean", "moments", "grid"]
 
 _SEGMENTS = 4  # stretches of time that are averaged apart in "grid" features
 
@@ -35,7 +35,8 @@ def features(
     """Encode whole items, each resampled to `frames`.
 
     Args:
-        pooling: "mean" averages all tokens: (items, width). "grid" averages each joint's tokens over each quarter of the
+        pooling: "mean" averages all tokens: (items, width). "moments" joins their mean, maximum and standard deviation:
+            (items, 3 · width), for probes on any skeleton. "grid" averages each joint's tokens over each quarter of the
             time apart: (items, 4 · joints · width), for probes on one skeleton.
 
     Returns:
@@ -52,10 +53,20 @@ def features(
             cells = encoded.view(len(part), -1, joints, encoded.shape[-1]).tensor_split(_SEGMENTS, dim=1)
             there = present.view(len(part), -1, joints).tensor_split(_SEGMENTS, dim=1)
             pooled = torch.cat([_each_joint(cell, mask) for cell, mask in zip(cells, there, strict=True)], dim=1)
+        elif pooling == "moments":
+            pooled = _moments(encoded.float(), present)
         else:
             pooled = pool(encoded, present)
         found.append(pooled.float().cpu().numpy())
     return np.concatenate(found)
+
+
+def _moments(encoded: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """(batch, tokens, width) to (batch, 3 · width): mean, maximum and standard deviation of the tokens that are there."""
+    mean, there = pool(encoded, present), present.unsqueeze(-1)
+    spread = pool((encoded - mean.unsqueeze(1)).square(), present).sqrt()
+    highest = encoded.masked_fill(~there, -torch.inf).amax(1)
+    return torch.cat([mean, highest.masked_fill(~there.any(1), 0.0), spread], dim=1)
 
 
 def _each_joint(cell: torch.Tensor, present: torch.Tensor) -> torch.Tensor:

@@ -56,7 +56,7 @@ def transfer(
     settings: RecogniseSettings | None = None,
     fractions: Sequence[float] = (0.1, 1.0),
     seeds: Sequence[int] = (0, 1, 2),
-    pooling: Pooling = "grid",
+    pooling: Pooling = "moments",
     cells: Path | None = None,
 ) -> list[Gain]:
     """Measure a pre-trained encoder on a store's parts "train" and "test".
@@ -96,7 +96,7 @@ def measure_hits(
     test: Ints | None = None,
     fraction: float = 1.0,
     seed: int = 0,
-    pooling: Pooling = "grid",
+    pooling: Pooling = "moments",
 ) -> npt.NDArray[np.bool_]:
     """(test items,) which of them are given their class.
 

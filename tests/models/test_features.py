@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.data import whole_items, windows
 from models.features import features, knn_accuracy, linear_probe
 from models.mgfm import MGFM, NetworkSettings
 
@@ -77,3 +78,15 @@ def test_people_are_kept_apart_when_the_penalty_is_chosen():
 def test_a_probe_of_one_item_a_class():
     train = np.eye(3, dtype=np.float32)
     assert linear_probe(train, np.arange(3), train[[2, 0, 1]]).tolist() == [2, 0, 1]
+
+
+def test_moments_by_hand(encoder, store):
+    items = np.arange(5)
+    mean, moments = (features(encoder, store, items, pooling=how) for how in ("mean", "moments"))
+    batch = windows(store, items, *whole_items(store, items), 64)
+    with torch.no_grad():
+        tokens = encoder.encode(batch)[0].numpy()
+    width = mean.shape[1]
+    np.testing.assert_allclose(moments[:, :width], mean, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(moments[:, width : 2 * width], tokens.max(1), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(moments[:, 2 * width :], tokens.std(1), rtol=1e-4, atol=1e-5)
