@@ -52,7 +52,8 @@ class RecogniseSettings:
         dropout: before the classifier.
         visible: share of the tokens that a training step encodes; fewer are faster and keep it from learning by heart.
         smoothing: share of the target that is spread over all classes.
-        layer_decay: learning rate of each block as a share of the one above it.
+        layer_decay: learning rate of each block as a share of the one above it, where the encoder is pre-trained; from
+            scratch all learn at one rate.
         epochs: passes over the labelled items; overrides `training.steps`.
         least_steps: steps that are taken even where the items are so few that the passes make less.
         windows: how windows are cut from items.
@@ -70,7 +71,7 @@ class RecogniseSettings:
     dropout: float = 0.2
     visible: float = 0.6
     smoothing: float = 0.1
-    layer_decay: float = 0.8
+    layer_decay: float = 1.0
     epochs: int = 80
     least_steps: int = 300
     windows: Windows = field(default_factory=lambda: Windows(longest=100_000, crop=0.7))
@@ -165,6 +166,8 @@ def train_recognise(
     if len(store.classes) < 2 or (store.labels[train] < 0).any():
         raise BadInput(f"{store.path}: training items without a class. Prepare gestures, not whole clips.")
     torch.manual_seed(settings.training.seed)
+    if encoder is None:
+        settings = replace(settings, layer_decay=1.0)
     encoder = MGFM(settings.network) if encoder is None else copy.deepcopy(encoder)
     settings = replace(settings, network=encoder.settings)
     model = Recogniser(encoder, len(store.classes), settings)

@@ -50,7 +50,7 @@ def pretraining_rates(
     """
     batch = random_batch(batch_size, 120)
     settings = replace(network(size), patch=patch)
-    ours = Pretraining(settings, Objective(visible=visible))
+    ours = Pretraining(settings, Objective(motion=1.0, visible=visible))
     theirs = MAMP(MAMPSettings())
     steps = {"mgfm": _stepper(ours, (batch, batch)), "mamp": _stepper(theirs, batch)}
     times: dict[str, list[float]] = {name: [] for name in steps}

@@ -96,7 +96,7 @@ def test_each_part_can_be_left_out(batch, view, motion):
 @pytest.mark.parametrize("view", ["vicreg", "contrast", "distill", "none"])
 def test_it_learns_a_batch_by_heart(batch, view):
     torch.manual_seed(0)
-    module = Pretraining(NETWORK, Objective(view=view, motion_aware=0.0, projector=64))
+    module = Pretraining(NETWORK, Objective(motion=1.0, view=view, motion_aware=0.0, projector=64))
     optimiser = torch.optim.Adam(module.parameters(), 3e-3)
     pair = views(batch)
     history = []
@@ -116,7 +116,7 @@ def test_it_learns_a_batch_by_heart(batch, view):
 def test_motion_is_predicted_from_what_is_seen(batch):
     """A network that may look does better than the best constant, which is zero."""
     torch.manual_seed(0)
-    module = Pretraining(NETWORK, Objective(view="none", motion_aware=0.0, visible=0.7, part_weights={}))
+    module = Pretraining(NETWORK, Objective(motion=1.0, view="none", motion_aware=0.0, visible=0.7, part_weights={}))
     optimiser = torch.optim.Adam(module.parameters(), 3e-3)
     losses = []
     for step in range(450):
@@ -143,7 +143,7 @@ def test_the_teacher_follows():
 
 
 def test_part_weights_count(batch):
-    heavy = Pretraining(NETWORK, Objective(part_weights={"arms": 5.0}))
+    heavy = Pretraining(NETWORK, Objective(motion=1.0, part_weights={"arms": 5.0}))
     joints = [name_of(joint) for joint in batch.joints]
     weights = heavy.joint_weights[batch.joints]
     assert {name: weight.item() for name, weight in zip(joints, weights, strict=True)}["left_wrist"] == 5.0

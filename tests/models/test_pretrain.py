@@ -17,7 +17,7 @@ from models.trainer import Training
 
 SETTINGS = PretrainSettings(
     network=NetworkSettings(width=32, depth=2, heads=2),
-    objective=Objective(projector=32, decoder_width=32),
+    objective=Objective(motion=1.0, projector=32, decoder_width=32),
     windows=Windows(frames=32, shortest=24, longest=48, crop=0.6),
     training=Training(steps=6, batch_size=8, log_every=2, save_every=4, accelerator="cpu"),
 )
