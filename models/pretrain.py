@@ -43,7 +43,7 @@ class PretrainSettings:
     windows: Windows = field(default_factory=lambda: Windows(shortest=32, longest=128, crop=0.3))
     view_crop: float = 0.7
     augment: Augment = field(default_factory=lambda: Augment(limbs=0.2, hide_joint=0.05, hide_part=0.1))
-    training: Training = field(default_factory=lambda: Training(batch_size=96))
+    training: Training = field(default_factory=Training)
     probe_every: int = 0
 
 

@@ -72,7 +72,7 @@ class RecogniseSettings:
     visible: float = 0.6
     smoothing: float = 0.1
     layer_decay: float = 1.0
-    epochs: int = 80
+    epochs: int = 60
     least_steps: int = 300
     windows: Windows = field(default_factory=lambda: Windows(longest=100_000, crop=0.7))
     augment: Augment = field(default_factory=lambda: Augment(turn=25, hide_joint=0.05))
@@ -80,9 +80,7 @@ class RecogniseSettings:
     pseudo_rounds: int = 0
     pseudo_confidence: float = 0.8
     test_views: int = 5
-    training: Training = field(
-        default_factory=lambda: Training(batch_size=32, lr=1e-3, warmup=0.1, weight_decay=0.05, beta2=0.999)
-    )
+    training: Training = field(default_factory=lambda: Training(batch_size=64, lr=2e-3))
 
 
 @dataclass(frozen=True)

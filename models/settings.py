@@ -58,8 +58,10 @@ def _override(content: dict[str, Any], override: str) -> None:
         raise BadInput(f"{override!r}: the value is not readable ({error}).") from error
 
 
-def from_mapping(kind: type[T], content: Mapping[str, Any], where: str = "settings") -> T:
-    """A dataclass from nested mappings; what is missing keeps its default.
+def from_mapping(kind: type[T], content: Mapping[str, Any], where: str = "settings", base: T | None = None) -> T:
+    """A dataclass from nested mappings; what is missing is as in `base`, or, without one, keeps its default.
+
+    A group within a group keeps the defaults that the outer one gives it, which need not be those of its class.
 
     Raises:
         BadInput: a setting is unknown or a value has the wrong type.
@@ -67,16 +69,22 @@ def from_mapping(kind: type[T], content: Mapping[str, Any], where: str = "settin
     if not isinstance(content, Mapping):
         raise BadInput(f"{where}: a group of settings is expected, not {content!r}.")
     hints = typing.get_type_hints(kind)
-    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    known = [field.name for field in fields]
     if unknown := [str(name) for name in content if name not in known]:
         raise BadInput(f"{where}: unknown setting {', '.join(unknown)}. Known are {', '.join(known)}.")
-    values = {name: _value(hints[name], value, f"{where}, {name}") for name, value in content.items()}
-    return kind(**values)
+    usual = {field.name: _default(field) if base is None else getattr(base, field.name) for field in fields}
+    values = {name: _value(hints[name], value, f"{where}, {name}", usual[name]) for name, value in content.items()}
+    return kind(**{name: value for name, value in (usual | values).items() if value is not dataclasses.MISSING})
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def _value(hint: Any, value: Any, where: str, usual: Any = None) -> Any:
     if dataclasses.is_dataclass(hint):
-        return from_mapping(typing.cast(type[Any], hint), value, where)
+        return from_mapping(typing.cast(type[Any], hint), value, where, None if usual is dataclasses.MISSING else usual)
     origin, options = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in options:

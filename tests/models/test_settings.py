@@ -5,7 +5,9 @@ import pytest
 
 from manifests.errors import BadInput
 from models.pretrain import PretrainSettings
+from models.recognise import RecogniseSettings
 from models.settings import from_mapping, load_settings, to_mapping
+from models.trainer import Training
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,13 @@ def test_damaged_yaml(tmp_path):
     (tmp_path / "s.yaml").write_text("- 1\n")
     with pytest.raises(BadInput, match="not list"):
         load_settings(Outer, tmp_path / "s.yaml")
+
+
+def test_a_part_of_a_group_leaves_the_rest_as_the_outer_one_has_it():
+    @dataclass(frozen=True)
+    class Outer:
+        inner: Training = field(default_factory=lambda: Training(steps=7, lr=0.5))
+
+    found = load_settings(Outer, None, ["inner.precision=bf16-mixed"])
+    assert (found.inner.steps, found.inner.lr, found.inner.precision) == (7, 0.5, "bf16-mixed")
+    assert load_settings(RecogniseSettings, None, ["training.seed=3"]).training.lr == RecogniseSettings().training.lr
