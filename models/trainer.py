@@ -279,7 +279,7 @@ def _resume(module: nn.Module, optimiser: torch.optim.Optimizer, folder: Path, c
             _, index, key = name.split(".", 2)
             content["state"].setdefault(int(index), {})[key] = tensor
     optimiser.load_state_dict(content)
-    return found.step, found.metrics["seconds"]
+    return found.step, found.metrics.get("seconds", 0.0)
 
 
 class _Log:
@@ -327,5 +327,7 @@ def _tensorboard(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise Unavailable("training.tensorboard needs the package tensorboard: pip install tensorboard") from error
+        raise Unavailable(
+            "training.tensorboard needs the package tensorboard: pip install 'mgcollect[tensorboard]'"
+        ) from error
     return SummaryWriter(str(folder / "tensorboard"))

@@ -123,6 +123,24 @@ def test_the_log_and_the_rate(tmp_path):
     assert line["rate"] > 0
 
 
+def test_tensorboard_has_what_the_csv_has(tmp_path):
+    fit(new(), batch_of, dataclasses.replace(SETTINGS, tensorboard=True), CARD, tmp_path, quiet=True)
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    found = {str(event.step): event.value for event in events.Scalars("loss")}
+    assert found == {row["step"]: pytest.approx(float(row["loss"])) for row in log_of(tmp_path)}
+
+
+def test_a_run_by_the_clock_counts_the_minutes_before_a_kill(tmp_path):
+    settings = dataclasses.replace(SETTINGS, steps=10**9, minutes=0.01, save_every=10**9)
+    fit(new(), batch_of, settings, CARD, tmp_path, quiet=True)  # its last checkpoint says that its time is up
+    spent = read_card(tmp_path / RESUME)
+    fit(new(), batch_of, settings, CARD, tmp_path, quiet=True)
+    assert spent.metrics["seconds"] >= 0.6
+    assert read_card(tmp_path / RESUME).step == spent.step + 1
+
+
 def test_minutes_end_a_run():
     settings = dataclasses.replace(SETTINGS, steps=10**9, minutes=0.01, log_every=1)
     line = fit(new(), batch_of, settings, CARD, quiet=True)
