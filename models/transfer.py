@@ -8,8 +8,9 @@ percentiles over test items of the accuracy averaged over seeds.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +24,7 @@ from models.mgfm import MGFM
 from models.recognise import RecogniseSettings, draw_fraction, train_recognise
 from models.store import PoseStore
 
-__all__ = ["Gain", "Measure", "interval", "measure_hits", "transfer"]
+__all__ = ["Gain", "Measure", "interval", "kept_hits", "measure_hits", "transfer"]
 
 Hits = npt.NDArray[np.float64]  # (items,) share of the seeds in which the item was right
 Ints = npt.NDArray[np.int64]
@@ -76,10 +77,13 @@ def transfer(
     wanted += [("fine_tune", fraction) for fraction in fractions]
     gains = []
     for measure, fraction in wanted:
-        ours, theirs = (
-            [_kept(cells, store, start, encoder, measure, settings, fraction, seed, pooling) for seed in seeds]
-            for start in (encoder, None)
-        )
+
+        def cell(seed: int, pretrained: bool, measure: Measure = measure, fraction: float = fraction) -> Hits:
+            name = f"{measure}-{fraction:g}-{'with' if pretrained else 'without'}-{seed}.json"
+            find = partial(measure_hits, store, encoder, measure, fraction=fraction, settings=settings, pooling=pooling)
+            return kept_hits(cells / name if cells else None, partial(find, seed=seed, pretrained=pretrained))
+
+        ours, theirs = ([cell(seed, pretrained) for seed in seeds] for pretrained in (True, False))
         with_it, without = np.mean(ours, axis=0), np.mean(theirs, axis=0)
         gains.append(Gain(measure, fraction, interval(with_it), interval(without), interval(with_it - without)))
     return gains
@@ -136,31 +140,11 @@ def interval(hits: Hits, draws: int = 2000, seed: int = 0) -> tuple[float, float
     return float(hits.mean()), float(low), float(high)
 
 
-def _kept(
-    cells: Path | None,
-    store: PoseStore,
-    start: MGFM | None,
-    encoder: MGFM,
-    measure: Measure,
-    settings: RecogniseSettings | None,
-    fraction: float,
-    seed: int,
-    pooling: Pooling,
-) -> Hits:
-    """The hits of one cell, read if they were measured before."""
-    name = f"{measure}-{fraction:g}-{'with' if start else 'without'}-{seed}.json"
-    if cells is not None and (cells / name).exists():
-        return np.array(json.loads((cells / name).read_text(encoding="utf-8")), dtype=np.float64)
-    hits = measure_hits(
-        store,
-        encoder,
-        measure,
-        pretrained=start is not None,
-        settings=settings,
-        fraction=fraction,
-        seed=seed,
-        pooling=pooling,
-    )
-    if cells is not None:
-        write_text(cells / name, json.dumps(hits.astype(int).tolist()))
+def kept_hits(path: Path | None, find: Callable[[], npt.NDArray[np.bool_]]) -> Hits:
+    """What `find` finds, as numbers; read from a file if it was found before."""
+    if path is not None and path.exists():
+        return np.array(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64)
+    hits = find()
+    if path is not None:
+        write_text(path, json.dumps(hits.astype(int).tolist()))
     return hits.astype(np.float64)
