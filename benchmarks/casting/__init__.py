@@ -1,0 +1,1 @@
+"""Is it the player? The choice of the player measured on edited interviews whose truth is known."""
