@@ -149,7 +149,7 @@ def segment(
         Unavailable: a tool or the weights are missing, or another process segments this dataset.
     """
     if not 0 < min_clip_s < float("inf"):
-        raise BadInput(f"--min-clip {min_clip_s:g}: give seconds, more than 0.")
+        raise BadInput(f"--min-clip-s {min_clip_s:g}: give seconds, more than 0.")
     if not 0 <= min_confidence <= 1:
         raise BadInput(f"--min-confidence {min_confidence:g}: give a share, from 0 (keep who may be the player) to 1.")
     if not 0 < max_camera_speed < float("inf"):

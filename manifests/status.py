@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from manifests.tables import PRIVATE, TABLES
+from manifests.tables import PRIVATE, TABLES, rows_of
 from manifests.workspace import Workspace
 
-__all__ = ["StageStatus", "Status", "stage_status", "status"]
+__all__ = ["ClipCounts", "StageStatus", "Status", "clip_counts", "stage_status", "status"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,26 @@ class StageStatus:
 
 
 @dataclass(frozen=True)
+class ClipCounts:
+    """What became of the stretches that the videos were cut into: number and seconds of each.
+
+    Attributes:
+        kept: clips.
+        unsure: of these, the ones that may show somebody else than the player, by what is in doubt.
+        left: the others, by the reason, without its figures.
+    """
+
+    kept: tuple[int, float]
+    unsure: dict[str, tuple[int, float]]
+    left: dict[str, tuple[int, float]]
+
+
+@dataclass(frozen=True)
 class Status:
-    """The whole dataset: its stages in their order, and the rows of its tables."""
+    """The whole dataset: its stages in their order, its clips, and the rows of its tables."""
 
     stages: list[StageStatus]
+    clips: ClipCounts
     rows: dict[str, int]
 
     @property
@@ -49,7 +65,25 @@ def status(workspace: Workspace) -> Status:
     """Read the ledger and count the tables' rows (poses are counted in clips, for they have a file each)."""
     rows = {name: workspace.read(name).num_rows for name in TABLES if name not in PRIVATE | {"poses"}}
     rows["poses"] = sum(1 for _ in workspace.table_path("poses", "x").parent.glob("*.parquet"))
-    return Status([stage_status(workspace, name) for name in workspace.ledger.stages()], rows)
+    stages = [stage_status(workspace, name) for name in workspace.ledger.stages()]
+    return Status(stages, clip_counts(workspace), rows)
+
+
+def clip_counts(workspace: Workspace) -> ClipCounts:
+    """Count the stretches of the clips table."""
+    columns = ["kept", "reason", "player_doubt", "start_s", "end_s"]
+    kept: tuple[int, float] = (0, 0.0)
+    unsure: dict[str, tuple[int, float]] = {}
+    left: dict[str, tuple[int, float]] = {}
+    for row in rows_of(workspace.read("clips").select(columns)):
+        seconds = row["end_s"] - row["start_s"]
+        if row["kept"]:
+            kept = (kept[0] + 1, kept[1] + seconds)
+        group, what = (unsure, row["player_doubt"]) if row["kept"] else (left, (row["reason"] or "").split(" (")[0])
+        if what:
+            number, length = group.get(what, (0, 0.0))
+            group[what] = (number + 1, length + seconds)
+    return ClipCounts(kept, unsure, left)
 
 
 def stage_status(workspace: Workspace, name: str) -> StageStatus:

@@ -25,7 +25,7 @@ from mgcollect.options import (
     WeightsSha256,
     Workers,
 )
-from mgcollect.show import show_availability, show_candidates, show_outcomes, show_stage
+from mgcollect.show import show_availability, show_candidates, show_clips, show_outcomes, show_stage
 
 __all__ = ["add_to"]
 
@@ -233,6 +233,7 @@ def segment(
     """
     from collector.engine import parse_retry
     from collector.segment import segment as run
+    from manifests.status import clip_counts
 
     with open_workspace(dataset) as workspace:
         report = run(
@@ -248,7 +249,9 @@ def segment(
             workers=workers,
             quiet=quiet,
         )
+        counts = clip_counts(workspace)
     if not quiet:
+        show_clips(counts)
         show_stage(report, "mgcollect pose")
     raise typer.Exit(report.exit_code)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to 
     from collector.sources import Candidate
     from manifests.checks import VerifyReport
     from manifests.release_build import BuildReport
-    from manifests.status import Status
+    from manifests.status import ClipCounts, Status
     from mgcollect.doctor import Diagnosis
 
 
@@ -32,6 +32,7 @@ __all__ = [
     "show_availability",
     "show_build",
     "show_candidates",
+    "show_clips",
     "show_consensus",
     "show_diagnosis",
     "show_outcomes",
@@ -107,7 +108,23 @@ def show_status(status: Status) -> None:
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(stage.next_retry))
             console.print(f"  {stage.stage}: a server asked us to wait; retry after {when}.")
     console.print()
+    show_clips(status.clips)
+    console.print()
     show_table("Tables", ["table", "rows"], [[name, count] for name, count in status.rows.items()])
+
+
+def show_clips(counts: ClipCounts) -> None:
+    """What became of the stretches of the videos: kept, kept though unsure, and left, with the reasons."""
+    rows: list[list[object]] = [["kept", "", counts.kept[0], _time(counts.kept[1])]]
+    for name, group in (("of these unsure", counts.unsure), ("left", counts.left)):
+        for why, (number, seconds) in sorted(group.items(), key=lambda item: -item[1][1]):
+            rows.append([name, why, number, _time(seconds)])
+    show_table("Clips", ["", "why", "stretches", "time"], rows)
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def show_candidates(candidates: list[Candidate]) -> None:
