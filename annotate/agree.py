@@ -19,7 +19,8 @@ import numpy.typing as npt
 from annotate.crowd_design import read_design
 from annotate.intervals import Interval, Statistic, Sums, f1, interval, ratio
 from annotate.matching import match
-from annotate.opinions import Opinion, Segment, opinions_by_clip
+from annotate.opinions import Opinion, Segment
+from annotate.stretches import read_judged
 from manifests.errors import BadInput
 from manifests.parquet import write_text
 from manifests.taxonomy import LABELS
@@ -137,14 +138,11 @@ def agree(workspace: Workspace, tiou: float = 0.5) -> Agreement:
     Raises:
         BadInput: nothing was annotated yet, or `tiou` is not above 0 and up to 1.
     """
-    opinions = opinions_by_clip(workspace.read("annotations"))
-    if not opinions:
-        raise BadInput(f"{workspace.root} has no annotations yet. Run `mgcollect annotate pull` first.")
-    clips = workspace.read("clips")
-    n_frames = dict(zip(clips["clip_id"].to_pylist(), clips["n_frames"].to_pylist(), strict=True))
+    judged = read_judged(workspace)
+    opinions, n_frames = judged.opinions, judged.n_frames
     found = agreement(opinions, n_frames, tiou)
     design = read_design(workspace)
-    if without := {clip for clip in opinions if not design.shows_proposals(clip)}:
+    if without := {key for key, one in judged.stretches.items() if not design.shows_proposals(one.clip_id)}:
         shown = {clip: of_clip for clip, of_clip in opinions.items() if clip not in without}
         bare = {clip: opinions[clip] for clip in without}
         found = replace(

@@ -18,8 +18,8 @@ from annotate.agree import matched_segments
 from annotate.crowd_design import shown_proposals
 from annotate.gold import read_gold
 from annotate.intervals import Interval, Sums, f1, interval
-from annotate.opinions import Opinion, Segment, opinions_by_clip
-from manifests.errors import BadInput
+from annotate.opinions import Opinion, Segment
+from annotate.stretches import read_judged
 from manifests.parquet import write_text
 from manifests.tables import Row, rows_of
 from manifests.workspace import Workspace
@@ -90,14 +90,15 @@ def annotators(workspace: Workspace, tiou: float = 0.5) -> list[Profile]:
     Raises:
         BadInput: nothing was annotated yet, or `gold.csv` has wrong rows.
     """
-    opinions = opinions_by_clip(workspace.read("annotations"))
-    if not opinions:
-        raise BadInput(f"{workspace.root} has no annotations yet. Run `mgcollect annotate pull` first.")
-    seconds = {
-        row["clip_id"]: float(row["n_frames"] / Fraction(row["fps_num"], row["fps_den"]))
-        for row in rows_of(workspace.read("clips"))
-    }
-    found = profiles(opinions, seconds, proposals=shown_proposals(workspace), gold=read_gold(workspace), tiou=tiou)
+    judged = read_judged(workspace)
+    fps = {row["clip_id"]: Fraction(row["fps_num"], row["fps_den"]) for row in rows_of(workspace.read("clips"))}
+    found = profiles(
+        judged.opinions,
+        {key: float((one.end - one.start) / fps[one.clip_id]) for key, one in judged.stretches.items()},
+        proposals=judged.proposals(shown_proposals(workspace)),
+        gold=judged.gold(read_gold(workspace)),
+        tiou=tiou,
+    )
     text = json.dumps([asdict(profile) for profile in found], indent=1)
     write_text(workspace.root / "reports" / "annotators.json", text + "\n")
     return found

@@ -8,16 +8,18 @@ clip marked it, with the label that most of them gave and the medians of their b
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Literal
 
+from annotate.agreed import AgreedGesture, stitched
 from annotate.candidates import Mark, candidates
 from annotate.crowd_design import shown_proposals
 from annotate.gold import read_gold
-from annotate.opinions import Opinion, opinions_by_clip
+from annotate.opinions import Opinion
+from annotate.stretches import Judged, Stretch, read_judged
 from annotate.weigh import WeighedCandidate, weigh
 from manifests.errors import BadInput
 from manifests.ids import gesture_id
@@ -41,31 +43,12 @@ _ORDER = {label: index for index, label in enumerate(LABELS)}
 _WEIGHT = {"sure": 2, None: 1, "unsure": 0}  # of a certainty, where labels are tied
 
 
-@dataclass(frozen=True)
-class AgreedGesture:
-    """A gesture that enough annotators marked: frames `[start, end)`.
-
-    Attributes:
-        marked_by: annotators who marked a gesture here, with whatever label.
-        agreement: share of those who looked at the clip who gave it this label.
-        certainty: probability of its label by the label model; None by majority.
-    """
-
-    start: int
-    end: int
-    label: str
-    description: str | None
-    marked_by: tuple[str, ...]
-    agreement: float
-    certainty: float | None = None
-
-
 @dataclass
 class ConsensusReport:
     """What came of a consensus.
 
     Attributes:
-        clips: that somebody judged.
+        clips: that somebody judged; of a clip that is shown in windows, the windows.
         unusable: of them, those that most called unusable; they give no gesture.
         empty: of them, those in which no gesture is agreed on.
         candidates: places where somebody marked a gesture.
@@ -106,37 +89,39 @@ def consensus(
     Raises:
         BadInput: nothing was annotated yet, an option is out of its range, or an annotated clip is not in the clips table.
     """
-    opinions = opinions_by_clip(workspace.read("annotations"))
-    if not opinions:
-        raise BadInput(f"{workspace.root} has no annotations yet. Run `mgcollect annotate pull` first.")
+    judged = read_judged(workspace)
+    opinions = judged.opinions
     clips = {row["clip_id"]: row for row in rows_of(workspace.read("clips"))}
-    if unknown := sorted(opinions.keys() - clips.keys()):
-        raise BadInput(
-            f"{len(unknown)} annotated clips are not in the clips table, such as {unknown[0]}. Run `mgcollect annotate pull`."
-        )
     _check(min_support, tiou)
     if rule is None:
         many = median(len(of_clip) for of_clip in opinions.values()) >= _ENOUGH_ANNOTATORS
         rule = "dawid-skene" if many and len(opinions) >= _ENOUGH_CLIPS else "majority"
-    weighed, _ = weigh(opinions, proposals=shown_proposals(workspace), gold=read_gold(workspace), tiou=tiou)
-    report = ConsensusReport(clips=len(opinions), rule=rule, disputes=_disputes(weighed))
+    weighed, _ = weigh(
+        opinions,
+        proposals=judged.proposals(shown_proposals(workspace)),
+        gold=judged.gold(read_gold(workspace)),
+        tiou=tiou,
+    )
+    report = ConsensusReport(clips=len(opinions), rule=rule, disputes=_disputes(weighed, judged))
     by_how = made_by(
         f"majority (support>{min_support:g}, tiou>={tiou:g})" if rule == "majority" else f"dawid-skene (tiou>={tiou:g})"
     )
-    rows: list[Row] = []
-    for clip, of_clip in sorted(opinions.items()):
-        if _is_unusable(of_clip):
+    of_clips: dict[str, list[tuple[Stretch, list[AgreedGesture]]]] = defaultdict(list)
+    for key, said in opinions.items():
+        if _is_unusable(said):
             report.unusable += 1
             continue
         agreed = (
-            agreed_gestures(of_clip, min_support=min_support, tiou=tiou)
-            if rule == "majority"
-            else _believed(weighed[clip])
+            agreed_gestures(said, min_support=min_support, tiou=tiou) if rule == "majority" else _believed(weighed[key])
         )
-        report.candidates += len(weighed[clip])
+        report.candidates += len(weighed[key])
         report.empty += not agreed
-        report.label_disputed += sum(g.agreement < len(g.marked_by) / len(of_clip) for g in agreed)
-        rows += [_row(gesture, clips[clip], len(of_clip), by_how) for gesture in agreed]
+        one = judged.stretches[key]
+        in_clip = [replace(g, start=g.start + one.start, end=g.end + one.start, looked=len(said)) for g in agreed]
+        of_clips[one.clip_id].append((one, in_clip))
+    found = [(clip, gesture) for clip, parts in sorted(of_clips.items()) for gesture in stitched(parts, tiou)]
+    report.label_disputed = sum(g.agreement < len(g.marked_by) / g.looked for _, g in found)
+    rows = [_row(gesture, clips[clip], by_how) for clip, gesture in found]
     report.gestures = len(rows)
     counted = Counter(row["label"] for row in rows)
     report.per_class = {label: counted[label] for label in LABELS if counted[label]}
@@ -191,20 +176,22 @@ def _believed(weighed: Sequence[WeighedCandidate]) -> list[AgreedGesture]:
     return [found[place] for place in sorted(found)]
 
 
-def _disputes(weighed: Mapping[str, Sequence[WeighedCandidate]]) -> list[dict[str, Any]]:
-    uncertain = [(clip, one) for clip, found in weighed.items() for one in found if one.certainty < _DISPUTED]
+def _disputes(weighed: Mapping[str, Sequence[WeighedCandidate]], judged: Judged) -> list[dict[str, Any]]:
+    uncertain = [
+        (judged.stretches[key], one) for key, found in weighed.items() for one in found if one.certainty < _DISPUTED
+    ]
     return [
         {
-            "clip_id": clip,
-            "start": one.start,
-            "end": one.end,
+            "clip_id": at.clip_id,
+            "start": at.start + one.start,
+            "end": at.start + one.end,
             "looked": one.looked,
             "certainty": round(one.certainty, 3),
             "nothing": round(one.nothing, 3),
             "chances": {label: round(chance, 3) for label, chance in one.chances},
             "said": {mark.annotator: mark.segment.label for mark in one.marks},
         }
-        for clip, one in sorted(uncertain, key=lambda item: (item[1].certainty, item[0], item[1].start))
+        for at, one in sorted(uncertain, key=lambda item: (item[1].certainty, item[0], item[1].start))
     ]
 
 
@@ -241,7 +228,7 @@ def _middle(frames: Iterable[int]) -> int:
     return int(median(frames) + 0.5)
 
 
-def _row(gesture: AgreedGesture, clip: Row, n_looked: int, by_how: str) -> Row:
+def _row(gesture: AgreedGesture, clip: Row, by_how: str) -> Row:
     return {
         "gesture_id": gesture_id(clip["clip_id"], gesture.start, gesture.end, gesture.label),
         "clip_id": clip["clip_id"],
@@ -251,7 +238,7 @@ def _row(gesture: AgreedGesture, clip: Row, n_looked: int, by_how: str) -> Row:
         "end": gesture.end,
         "label": gesture.label,
         "description": gesture.description,
-        "n_annotators": n_looked,
+        "n_annotators": gesture.looked,
         "agreement": gesture.agreement,
         "adjudicated": False,
         "made_by": by_how,

@@ -28,12 +28,16 @@ class CrowdDesign:
     Attributes:
         per_task: annotators that see a clip.
         without_proposals: share of the clips shown without proposals, which tells how far proposals lead annotators.
+        window_s: longer clips are shown in windows of about so many seconds; 0 shows every clip whole.
+        overlap_s: least seconds that neighbouring windows share.
         seed: of what is drawn.
         page: of the project that it was pushed to; empty before.
     """
 
     per_task: int = 2
     without_proposals: float = 0.0
+    window_s: float = 60.0
+    overlap_s: float = 5.0
     seed: int = 0
     page: str = ""
 

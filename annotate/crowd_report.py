@@ -15,9 +15,9 @@ from annotate.annotators import Profile, annotators
 from annotate.crowd_design import read_design, shown_proposals
 from annotate.gold import read_gold
 from annotate.intervals import Interval
-from annotate.opinions import Opinion, opinions_by_clip
+from annotate.opinions import Opinion
+from annotate.stretches import Stretch, read_judged
 from annotate.weigh import WeighedCandidate, weigh
-from manifests.errors import BadInput
 from manifests.tables import rows_of
 from manifests.workspace import Workspace
 
@@ -86,24 +86,23 @@ def survey(workspace: Workspace, tiou: float = 0.5) -> CrowdReport:
     Raises:
         BadInput: nothing was annotated yet, or `gold.csv` has wrong rows.
     """
-    data = workspace.read("annotations")
-    opinions = opinions_by_clip(data)
-    if not opinions:
-        raise BadInput(f"{workspace.root} has no annotations yet. Run `mgcollect annotate pull` first.")
-    clips = {row["clip_id"]: row for row in rows_of(workspace.read("clips"))}
-    opinions = {clip: of_clip for clip, of_clip in opinions.items() if clip in clips}
-    n_frames = {clip: row["n_frames"] for clip, row in clips.items()}
-    design, gold = read_design(workspace), read_gold(workspace)
-    kept = {clip for clip, row in clips.items() if row["kept"]}
-    wanted = sum(max(design.per_task, len(opinions.get(clip, ()))) for clip in kept | opinions.keys())
+    judged = read_judged(workspace)
+    opinions, n_frames = judged.opinions, judged.n_frames
+    fps = {row["clip_id"]: Fraction(row["fps_num"], row["fps_den"]) for row in rows_of(workspace.read("clips"))}
+    design = read_design(workspace)
+    wanted = sum(max(design.per_task, len(opinions.get(task, ()))) for task in _tasks(workspace) | opinions.keys())
     done = [opinion for of_clip in opinions.values() for opinion in of_clip]
     hours, days = _left(done, wanted - len(done))
-    weighed, _ = weigh(opinions, proposals=shown_proposals(workspace), gold=gold, tiou=tiou)
+    weighed, _ = weigh(
+        opinions,
+        proposals=judged.proposals(shown_proposals(workspace)),
+        gold=judged.gold(read_gold(workspace)),
+        tiou=tiou,
+    )
     worst = sorted(
-        ((one.certainty, clip, one.start, one) for clip, found in weighed.items() for one in found),
+        ((one.certainty, task, one.start, one) for task, found in weighed.items() for one in found),
         key=lambda item: item[:3],
     )
-    tasks = dict(zip(data["clip_id"].to_pylist(), data["task_id"].to_pylist(), strict=True))
     times = sorted(o.created_at for o in done if o.created_at)
     return CrowdReport(
         path=workspace.root / "reports" / "crowd.html",
@@ -116,18 +115,26 @@ def survey(workspace: Workspace, tiou: float = 0.5) -> CrowdReport:
         agreement=agreement(opinions, n_frames, tiou),
         annotators=annotators(workspace, tiou),
         disputes=[
-            Dispute(
-                clip,
-                float(one.start / Fraction(clips[clip]["fps_num"], clips[clip]["fps_den"])),
-                float(one.end / Fraction(clips[clip]["fps_num"], clips[clip]["fps_den"])),
-                one,
-                f"{design.page}/data?task={tasks[clip]}" if design.page else "",
-            )
-            for certainty, clip, _, one in worst[:_DISPUTES]
+            _dispute(one, judged.stretches[task], fps, opinions[task][-1].task_id, design.page)
+            for certainty, task, _, one in worst[:_DISPUTES]
             if certainty < 1 - 1e-3
         ],
         n_disputes=sum(certainty < 0.8 for certainty, *_ in worst),
     )
+
+
+def _tasks(workspace: Workspace) -> set[str]:
+    """What the crowd is to see: every window of a kept clip, or the clip where nothing was pushed yet."""
+    clips = {row["clip_id"]: row["n_frames"] for row in rows_of(workspace.read("clips")) if row["kept"]}
+    windows = [row for row in rows_of(workspace.read("windows")) if row["clip_id"] in clips]
+    seen = {row["clip_id"] for row in windows}
+    shown = (Stretch.of(row["clip_id"], row["start"], row["end"], clips[row["clip_id"]]) for row in windows)
+    return {one.key for one in shown} | (clips.keys() - seen)
+
+
+def _dispute(one: WeighedCandidate, at: Stretch, fps: Mapping[str, Fraction], task: str, page: str) -> Dispute:
+    start, end = (float((at.start + frame) / fps[at.clip_id]) for frame in (one.start, one.end))
+    return Dispute(at.clip_id, start, end, one, f"{page}/data?task={task}" if page else "")
 
 
 def _left(done: Sequence[Opinion], remaining: int) -> tuple[float | None, float | None]:

@@ -15,7 +15,7 @@ from manifests.errors import BadInput, ItemFailed
 from manifests.tables import Row
 from manifests.taxonomy import LABELS
 
-__all__ = ["Answer", "Region", "Verdict", "from_result", "prediction", "to_result"]
+__all__ = ["Answer", "Region", "Verdict", "check_proposals", "from_result", "prediction", "to_result"]
 
 Verdict = Literal["gesture", "nothing", "unusable"]
 Result = list[dict[str, Any]]
@@ -117,8 +117,6 @@ def from_result(result: Result, n_frames: int) -> Answer:
 def prediction(proposals: Sequence[Row], n_frames: int) -> dict[str, Any]:
     """The proposals of one model for one clip as a Label Studio prediction.
 
-    Label Studio's own check lets frame 0, reversed ranges and ranges past the end through, so they are checked here.
-
     Args:
         proposals: rows of the table, at least one, of one clip and one model_version.
 
@@ -126,12 +124,7 @@ def prediction(proposals: Sequence[Row], n_frames: int) -> dict[str, Any]:
         BadInput: a proposal does not fit; the message names it.
     """
     (model_version,) = {row["model_version"] for row in proposals}
-    for row in proposals:
-        _check_proposal(row, n_frames)
-    if len({row["proposal_id"] for row in proposals}) < len(proposals):
-        raise BadInput(
-            f"proposals of clip {proposals[0]['clip_id']}: an id stands twice. Run `mgcollect propose` again."
-        )
+    check_proposals(proposals, n_frames)
     regions = tuple(
         Region(row["proposal_id"], row["start"], row["end"], row["label"], score=round(float(row["score"]), 4))
         for row in proposals
@@ -142,6 +135,22 @@ def prediction(proposals: Sequence[Row], n_frames: int) -> dict[str, Any]:
         "score": round(score, 4),
         "result": to_result(Answer("gesture", regions)),
     }
+
+
+def check_proposals(proposals: Sequence[Row], n_frames: int) -> None:
+    """See that proposals of one clip, or one window, fit it.
+
+    Label Studio's own check lets frame 0, reversed ranges and ranges past the end through, so they are checked here.
+
+    Raises:
+        BadInput: a proposal does not fit; the message names it.
+    """
+    for row in proposals:
+        _check_proposal(row, n_frames)
+    if len({row["proposal_id"] for row in proposals}) < len(proposals):
+        raise BadInput(
+            f"proposals of clip {proposals[0]['clip_id']}: an id stands twice. Run `mgcollect propose` again."
+        )
 
 
 def _item(region_id: str, control: str, kind: str, value: dict[str, Any]) -> dict[str, Any]:

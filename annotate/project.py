@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from annotate.labelling_config import labelling_config
 from annotate.server import DOCUMENT_ROOT, ONCE, Server, explained
+from annotate.stretches import Stretch
 from manifests.errors import BadInput, Unavailable
 
-__all__ = ["DEFAULT_TITLE", "Task", "ensure_project", "find_project", "open_project", "serve_folder", "tasks_of"]
+__all__ = [
+    "DEFAULT_TITLE",
+    "Task",
+    "ensure_project",
+    "find_project",
+    "open_project",
+    "serve_folder",
+    "stretch_of",
+    "task_data",
+    "tasks_of",
+]
 
 DEFAULT_TITLE = "mgcollect"
 
@@ -27,12 +39,14 @@ class Task:
     """A task on the server.
 
     Attributes:
-        clip_id: None for a task that we did not make.
+        shows: the key of the stretch that it shows (`annotate.stretches.Stretch`); None for a task that we did not make.
+        clip_id: of that stretch.
         touched: somebody has submitted, skipped or begun it.
         predictions: by model_version: the prediction's id and its regions' ids.
     """
 
     task_id: int
+    shows: str | None
     clip_id: str | None
     touched: bool
     predictions: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
@@ -118,7 +132,7 @@ def serve_folder(server: Server, project_id: int, folder: Path) -> Path:
         if not any(Path(storage.path or "") == folder for storage in storages):
             # Never synchronised: that would add a second task for each file.
             server.client.import_storage.local.create(
-                project=project_id, path=str(folder), use_blob_urls=True, title="clips", request_options=ONCE
+                project=project_id, path=str(folder), use_blob_urls=True, title=folder.name, request_options=ONCE
             )
     return root
 
@@ -140,5 +154,19 @@ def _task(task: dict[str, Any]) -> Task:
         for prediction in task["predictions"] or ()
     }
     touched = bool(task["annotations"] or task["drafts"] or task["cancelled_annotations"])
-    clip = (task["data"] or {}).get("clip_id")
-    return Task(int(task["id"]), str(clip) if clip is not None else None, touched, predictions)
+    shown = stretch_of(task["data"] or {})
+    return Task(int(task["id"]), shown.key if shown else None, shown.clip_id if shown else None, touched, predictions)
+
+
+def stretch_of(data: Mapping[str, Any]) -> Stretch | None:
+    """What a task shows, by its data; None for a task that we did not make. The other way round is `task_data`."""
+    if data.get("clip_id") is None:
+        return None
+    start, length = int(data.get("start", 0)), int(data.get("n_frames", 0))
+    return Stretch(str(data["clip_id"]), start, start + length, whole="start" not in data)
+
+
+def task_data(shown: Stretch, url: str, fps: float) -> dict[str, Any]:
+    """What a task holds: its film's address, the rate that the page counts frames by, and what it shows."""
+    data = {"video": url, "fps": fps, "clip_id": shown.clip_id, "n_frames": shown.end - shown.start}
+    return data if shown.whole else {**data, "start": shown.start}

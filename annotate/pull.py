@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from annotate.label_studio import from_result
-from annotate.project import DEFAULT_TITLE, open_project
+from annotate.project import DEFAULT_TITLE, open_project, stretch_of
 from annotate.server import Server, connected, explained
 from collector.engine import Retry, StageReport, run_stage
 from manifests.errors import ItemFailed, ItemSkipped
@@ -81,8 +81,13 @@ class TakeSubmission:
         where = f"{item['page']}, submission of {item['annotator_id']}"
         if item["n_frames"] is None:
             raise ItemFailed(f"{where}: the dataset has no clip {item['clip_id']!r}", kind="unknown_clip")
+        start, end = item["window"] or (0, item["n_frames"])
+        if not 0 <= start < end <= item["n_frames"]:
+            raise ItemFailed(
+                f"{where}: its task shows frames [{start}, {end}) of a clip of {item['n_frames']}", kind="outside_clip"
+            )
         try:
-            answer = from_result(item["result"], item["n_frames"])
+            answer = from_result(item["result"], end - start)
         except ItemFailed as error:
             raise ItemFailed(f"{where}: {error}. Correct it there and pull again.", kind=error.kind) from error
         if answer.verdict != "gesture":
@@ -92,8 +97,8 @@ class TakeSubmission:
                 item,
                 "gesture",
                 region_id=region.region_id,
-                start=region.start,
-                end=region.end,
+                start=start + region.start,
+                end=start + region.end,
                 label=region.label,
                 certainty=region.certainty,
                 description=region.description,
@@ -163,13 +168,14 @@ def _submissions(server: Server, project: Any, workspace: Workspace) -> list[Row
     n_frames = dict(zip(clips["clip_id"].to_pylist(), clips["n_frames"].to_pylist(), strict=True))
     found = []
     for task in tasks:
-        clip = str(task["data"].get("clip_id"))
+        shown = stretch_of(task["data"])
         of_task = {
             "project": project.title,
             "page": f"{server.url}/projects/{project.id}/data?task={task['id']}",
             "task_id": str(task["id"]),
-            "clip_id": clip,
-            "n_frames": n_frames.get(clip),
+            "clip_id": shown.clip_id if shown else "None",
+            "n_frames": n_frames.get(shown.clip_id) if shown else None,
+            "window": None if shown is None or shown.whole else (shown.start, shown.end),
         }
         for annotation in task["annotations"]:
             ids = proposed[task["id"]] | _ids((annotation.get("prediction") or {}).get("result"))
@@ -199,6 +205,8 @@ def _row(item: Row, verdict: str, region_id: str, **columns: Any) -> Row:
         "annotation_id": annotation_id(_SERVER, item["submission_id"], region_id),
         "submission_id": item["submission_id"],
         "clip_id": item["clip_id"],
+        "window_start": item["window"] and item["window"][0],
+        "window_end": item["window"] and item["window"][1],
         "annotator_id": item["annotator_id"],
         "verdict": verdict,
         "task_id": item["task_id"],

@@ -221,6 +221,18 @@ _ALL = (
         version=2,
     ),
     Table(
+        "windows",
+        "a stretch of a clip that annotators are shown in one task",
+        (
+            _must("clip_id", pa.string()),
+            _must("start", pa.int32()),
+            _must("end", pa.int32()),
+            _must("path", pa.string()),  # under the dataset's folder; the clip's own where it is shown whole
+            _must("made_by", pa.string()),
+        ),
+        key=("clip_id", "start"),
+    ),
+    Table(
         "poses",
         "a block of up to 64 frames of a clip's player (see manifests/poses.py)",
         (
@@ -256,11 +268,13 @@ _ALL = (
     ),
     Table(
         "annotations",
-        "what one annotator said of one stretch; of the whole clip where the verdict is no gesture",
+        "what one annotator said of one stretch; of the whole window where the verdict is no gesture",
         (
             _must("annotation_id", pa.string()),
             _must("submission_id", pa.string()),  # rows of one press of "Submit" share it
             _must("clip_id", pa.string()),
+            _may("window_start", pa.int32()),  # the frames that the annotator was shown; empty where it was the clip
+            _may("window_end", pa.int32()),
             _must("annotator_id", pa.string()),
             _must("verdict", pa.string()),  # gesture, nothing, unusable
             _may("start", pa.int32()),
@@ -275,6 +289,7 @@ _ALL = (
             _must("made_by", pa.string()),
         ),
         key=("annotation_id",),
+        version=2,
     ),
     Table(
         "gestures",

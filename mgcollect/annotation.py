@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -56,6 +56,13 @@ def push(
             min=0.0, max=0.99, help="Share of clips shown without proposals, to see how far they lead; 0 at first."
         ),
     ] = None,
+    window: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Show longer clips in windows of about so many seconds; 60 at first, 0: whole."),
+    ] = None,
+    overlap: Annotated[
+        float | None, typer.Option(min=0.0, help="Seconds that neighbouring windows share; 5 at first.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Put clips and proposals into Label Studio; LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where.
@@ -69,13 +76,15 @@ def push(
 
     with open_workspace(dataset) as workspace:
         last = read_design(workspace)
-        design = replace(
-            last,
-            per_task=last.per_task if annotators is None else annotators,
-            without_proposals=last.without_proposals if without_proposals is None else without_proposals,
-        )
+        given: dict[str, Any] = {
+            "per_task": annotators,
+            "without_proposals": without_proposals,
+            "window_s": window,
+            "overlap_s": overlap,
+        }
+        design = replace(last, **{name: value for name, value in given.items() if value is not None})
         report = run(workspace, project=project, design=design, quiet=quiet)
-    if not quiet:
+    if not quiet or report.exit_code:
         show_push(report)
     raise typer.Exit(report.exit_code)
 

@@ -182,10 +182,13 @@ def show_push(report: PushReport) -> None:
     for count, what in (
         (report.predictions_replaced, "predictions had changed and were replaced; nobody had begun those clips"),
         (report.doubled_removed, "doubled tasks, left by a push that was cut off, were removed"),
-        (report.touched, "clips that annotators have begun were left as they are"),
+        (report.outdated_removed, "tasks of other windows, which nobody had begun, were removed"),
+        (report.touched, "tasks that annotators have begun were left as they are"),
     ):
         if count:
             console.print(f"  {count} {what}")
+    for clip, kind, message in report.failures[:_SHOWN]:
+        console.print(Text(f"  failed ({kind}) {clip}: {message}"))
     console.print(f"Next: annotate at {report.url}, then [bold]mgcollect annotate pull[/bold]")
 
 

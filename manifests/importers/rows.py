@@ -172,6 +172,8 @@ def _annotations(format: str, recording: Recording, clip: Row) -> Iterator[Row]:
             "annotation_id": annotation_id(format, submission, f"{opinion.start}/{opinion.end}/{opinion.label}"),
             "submission_id": submission,
             "clip_id": clip["clip_id"],
+            "window_start": None,
+            "window_end": None,
             "annotator_id": opinion.annotator,
             "verdict": "gesture",
             "start": opinion.start,

@@ -46,5 +46,6 @@ def dataset(folder: Path, clip_ids: list[str], proposals: list[Row]) -> Iterator
 
 def _film(path: Path) -> None:
     source = f"testsrc=size=64x48:rate=25:duration={N_FRAMES / 25}"
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", str(path)]
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p"]
+    command += ["-g", "10", str(path)]
     subprocess.run(command, check=True)

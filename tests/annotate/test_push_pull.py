@@ -19,7 +19,7 @@ from annotate import push as push_module
 from annotate.agree import agree
 from annotate.consensus import consensus
 from annotate.crowd_design import CrowdDesign
-from annotate.label_studio import Answer, Region, to_result
+from annotate.label_studio import Answer, Region, from_result, to_result
 from annotate.project import open_project, tasks_of
 from annotate.pull import pull
 from annotate.push import push
@@ -166,6 +166,45 @@ def test_what_was_submitted_comes_back_exactly(label_studio, admin, folder):
         mended = pull(workspace, project="exactly", server=admin, quiet=True)
         assert (mended.submissions, mended.taken, mended.failed, mended.gestures, mended.new) == (5, 3, 0, 1, 1)
         assert {row["clip_id"] for row in workspace.read("annotations").to_pylist()} == {"c1", "c2", "c3"}
+
+
+def test_a_long_clip_is_shown_in_windows_and_comes_back_whole(admin, folder):
+    # 50 frames at 25 a second, of which every tenth is a keyframe.
+    design = CrowdDesign(per_task=1, window_s=0.6, overlap_s=0.2)
+    across = proposal("c0", 32, 38, "head_up")
+    with dataset(folder, ["c0"], [across]) as workspace:
+        assert push(workspace, project="windows", server=admin, quiet=True).tasks == 1  # whole, at first
+        report = push(workspace, project="windows", design=design, server=admin, quiet=True)
+        windows = [(row["start"], row["end"]) for row in workspace.read("windows").to_pylist()]
+        assert windows == [(0, 30), (10, 40), (20, 50)]
+        assert (report.clips, report.wanted, report.tasks, report.outdated_removed) == (1, 3, 3, 1)
+        tasks = {task.shows: task for task in tasks_of(admin, report.project_id)}
+        assert list(tasks) == ["c0@0-30", "c0@10-40", "c0@20-50"]
+        assert [bool(task.predictions) for task in tasks.values()] == [False, True, True]
+
+        shown = {key: pull_region(admin, task.task_id) for key, task in tasks.items() if task.predictions}
+        assert shown == {"c0@10-40": (22, 28), "c0@20-50": (12, 18)}
+        for key, (start, end) in shown.items():
+            answer = Answer("gesture", (Region(across["proposal_id"], start, end, "head_up", "sure"),))
+            admin.client.annotations.create(id=tasks[key].task_id, result=to_result(answer))
+        late = to_result(Answer("gesture", (Region("late", 29, 31, "head_up"),)))
+        admin.client.annotations.create(id=tasks["c0@0-30"].task_id, result=late)
+        pulled = pull(workspace, project="windows", server=admin, quiet=True)
+        assert (pulled.taken, [kind for _, kind, _ in pulled.failures]) == (2, ["outside_clip"])
+        columns = ["window_start", "window_end", "start", "end", "from_proposal"]
+        assert sorted(tuple(row.values()) for row in workspace.read("annotations").select(columns).to_pylist()) == [
+            (10, 40, 32, 38, across["proposal_id"]),
+            (20, 50, 32, 38, across["proposal_id"]),
+        ]
+        assert consensus(workspace).gestures == 1
+        (gesture,) = workspace.read("gestures").to_pylist()
+        assert (gesture["start"], gesture["end"], gesture["label"]) == (32, 38, "head_up")
+
+
+def pull_region(admin, task: int) -> tuple[int, int]:
+    (shown,) = admin.client.predictions.list(task=task)
+    (region,) = from_result(shown.result, N_FRAMES).regions
+    return region.start, region.end
 
 
 def test_changed_proposals_replace_those_nobody_has_begun(admin, folder):

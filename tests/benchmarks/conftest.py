@@ -124,6 +124,8 @@ def _add_video(
             | {
                 "annotation_id": f"{clip}-{i}",
                 "submission_id": clip,
+                "window_start": None,
+                "window_end": None,
                 "annotator_id": "annotator_1",
                 "verdict": "gesture",
             }

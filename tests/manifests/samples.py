@@ -113,6 +113,8 @@ def annotation(annotation_id: str = "a1", clip_id: str = "c1", **changes: Any) -
         "annotation_id": annotation_id,
         "submission_id": "s1",
         "clip_id": clip_id,
+        "window_start": None,
+        "window_end": None,
         "annotator_id": "A01",
         "verdict": "gesture",
         "start": 10,
