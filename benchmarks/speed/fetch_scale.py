@@ -3,7 +3,7 @@
     python -m benchmarks.speed.fetch_scale --videos 3400 --workers 2
     python -m benchmarks.speed.fetch_scale --videos 400 --workers 2 --kills 20
 
-Short real films from loopback, behind links that are slow, dead or moody (`unsteady_site`). It checks that the counts are the
+Short real films from loopback, behind links that are slow, dead, changing or moody (`unsteady_site`). It checks that the counts are the
 ones that the links imply, that a second pass with `--retry failed:gone` gets what came back, that nothing finished is asked
 for again after a kill, and shows how memory goes: of the driver, and of the largest worker.
 """
@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -26,16 +26,15 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import psutil
-
+from benchmarks.speed.processes import kill_after, watch
 from benchmarks.speed.unsteady_site import UnsteadySite, kind_of
 from manifests.ids import video_id
+from manifests.workspace import open_workspace
 
 __all__ = ["ScaleReport", "simulate"]
 
 _PER_PLAYER = 10
 _FAILS = {"dead": "gone", "returns": "gone", "private": "private", "throttled": "throttled"}
-_SAMPLE_S = 0.5
 _LATEST_KILL_S = {"local": 8.0, "ray": 45.0}  # Ray takes its time to start
 
 
@@ -48,6 +47,7 @@ class ScaleReport:
         seconds: of each pass, kills and all.
         asked_again: videos that were asked for although an earlier start had finished them.
         lost: videos that were finished before a kill and not after it.
+        mixed: videos that are none of the films that were served, whole.
         driver_mib, worker_mib: resident memory while a tenth, two tenths, … of the first pass's time had gone.
     """
 
@@ -59,6 +59,7 @@ class ScaleReport:
     seconds: list[float] = field(default_factory=list)
     asked_again: int = 0
     lost: int = 0
+    mixed: int = 0
     driver_mib: list[int] = field(default_factory=list)
     worker_mib: list[int] = field(default_factory=list)
 
@@ -66,7 +67,7 @@ class ScaleReport:
     def as_expected(self) -> bool:
         """Whether all counts are the ones that the links imply, and nothing was lost or repeated."""
         expected = [_expected(self.videos, returned) for returned in (False, True)]
-        return self.counts == expected and not self.asked_again and not self.lost
+        return self.counts == expected and not self.asked_again and not self.lost and not self.mixed
 
 
 def simulate(
@@ -86,22 +87,25 @@ def simulate(
         started = time.monotonic()
         finished: dict[int, int] = {}  # number, and how often it had been asked for by then
         for _ in range(kills):
-            _run_and_kill(command, moments.uniform(0, _LATEST_KILL_S[engine]))
+            kill_after(command, moments.uniform(0, _LATEST_KILL_S[engine]))
             time.sleep(1)  # for workers to follow their driver; what they have in hand is theirs to lose
             ok = _finished(folder, site, videos)
             report.lost += len(finished.keys() - ok)
             report.asked_again += sum(site.asked[number] != asked for number, asked in finished.items())
             finished = {number: site.asked[number] for number in ok}
-        samples = _run(command)
+        samples = watch(command, good=(0, 1)).samples
         report.seconds.append(time.monotonic() - started)
         report.driver_mib, report.worker_mib = (_tenths(samples, column) for column in (0, 1))
         report.counts.append(_counts(folder))
         report.asked_again += sum(site.asked[number] != asked for number, asked in finished.items())
         site.returned = True
         started = time.monotonic()
-        _run([*command, "--retry", "failed:gone"])
+        watch([*command, "--retry", "failed:gone"], good=(0, 1))
         report.seconds.append(time.monotonic() - started)
         report.counts.append(_counts(folder))
+        whole = {hashlib.sha256(film).hexdigest() for film in site.films}
+        with open_workspace(folder / "dataset") as workspace:
+            report.mixed = sum(found not in whole for found in workspace.read("videos")["sha256"].to_pylist())
     return report
 
 
@@ -144,49 +148,14 @@ def _expected(videos: int, returned: bool) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-# --- running -----------------------------------------------------------------------------------------------------------
+# --- looking -----------------------------------------------------------------------------------------------------------
 
 
-def _run(command: list[str]) -> list[tuple[int, int]]:
-    """Run to the end; resident bytes of the driver, and of the largest process that it started, over time."""
-    samples = []
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as driver:
-        watched = psutil.Process(driver.pid)
-        while driver.poll() is None:
-            try:
-                workers = [_resident(child) for child in watched.children(recursive=True)]
-                samples.append((watched.memory_info().rss, max(workers, default=0)))
-            except psutil.Error:  # it ended between two questions
-                break
-            time.sleep(_SAMPLE_S)
-    if driver.returncode not in (0, 1):
-        raise RuntimeError(f"{' '.join(command)} ended with status {driver.returncode}")
-    return samples
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.Error:
-        return 0
-
-
-def _run_and_kill(command: list[str], after_s: float) -> None:
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
-        try:
-            driver.wait(timeout=after_s)
-        except subprocess.TimeoutExpired:
-            driver.send_signal(signal.SIGKILL)
-
-
-def _tenths(samples: list[tuple[int, int]], column: int) -> list[int]:
+def _tenths(samples: list[tuple[int, int, int]], column: int) -> list[int]:
     """The highest value of each tenth, in MiB."""
     n = len(samples)
     parts = [samples[n * i // 10 : n * (i + 1) // 10] for i in range(10)]
     return [max(sample[column] for sample in part) >> 20 for part in parts if part]
-
-
-# --- looking -----------------------------------------------------------------------------------------------------------
 
 
 def _query(folder: Path, sql: str) -> list[tuple[str, ...]]:
@@ -217,7 +186,7 @@ def _shown(report: ScaleReport) -> str:
         f"{report.videos:,} videos, engine {report.engine}, {report.workers} workers, {report.kills} kills",
         f"first pass {report.seconds[0]:,.0f} s ({report.videos / report.seconds[0]:.1f} videos/s): {report.counts[0]}",
         f"retry of what was gone {report.seconds[1]:,.0f} s: {report.counts[1]}",
-        f"lost {report.lost}, asked for again {report.asked_again}; counts as expected: {report.as_expected}",
+        f"lost {report.lost}, mixed {report.mixed}, asked for again {report.asked_again}; counts as expected: {report.as_expected}",
         f"driver, MiB by tenths of the run: {report.driver_mib}",
         f"largest worker, MiB by tenths of the run: {report.worker_mib}",
     ]

@@ -9,19 +9,22 @@ import hashlib
 import threading
 import time
 from collections import Counter
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-__all__ = ["KINDS", "UnsteadySite", "kind_of"]
+__all__ = ["KINDS", "UnsteadySite", "kind_of", "numbers"]
 
 # Shares in percent. After the first pass "returns" is there; "busy" and "broken" succeed for whoever is patient.
 KINDS = {
-    "fine": 81,
+    "fine": 80,
     "slow": 4,
     "broken": 4,  # every answer ends halfway: only who resumes gets it all
     "busy": 1,  # 503 at first
+    "changes": 1,  # the first film breaks off halfway, and another one stands there then
     "dead": 4,
     "private": 2,
     "throttled": 2,  # 429, and come back in a day
@@ -29,6 +32,7 @@ KINDS = {
 }
 _ROLL = tuple(kind for kind, share in KINDS.items() for _ in range(share))
 _SLOW_S = 0.5
+_LOOKS = 2  # a film is looked at, and then asked for
 
 
 def kind_of(number: int) -> str:
@@ -36,12 +40,23 @@ def kind_of(number: int) -> str:
     return _ROLL[int.from_bytes(hashlib.sha256(str(number).encode()).digest()[:4], "big") % len(_ROLL)]
 
 
+def numbers(films: int, kinds: Container[str] = ("fine",)) -> list[int]:
+    """A number for each of so many films, whose link behaves in one of these ways."""
+    found: dict[int, int] = {}
+    for number in count():
+        if len(found) == films:
+            return [found[film] for film in range(films)]
+        if kind_of(number) in kinds:
+            found.setdefault(number % films, number)
+    raise AssertionError("numbers have no end")
+
+
 class UnsteadySite:
     """Serve `/video/<number>.mp4`, and a feed a player at `/feed/<player>.xml`, while the context is open.
 
     Args:
         films: files to serve; a number gets one of them.
-        titles: titles of each player's videos in the feed, by player, as (number, title).
+        titles: titles of each player's videos in a feed, by player, as (number, title).
 
     Attributes:
         url: address of the site.
@@ -49,9 +64,9 @@ class UnsteadySite:
         returned: whether the links that were dead for a time are back.
     """
 
-    def __init__(self, films: list[Path], titles: dict[int, list[tuple[int, str]]]) -> None:
+    def __init__(self, films: Sequence[Path], titles: dict[int, list[tuple[int, str]]] | None = None) -> None:
         self.films = [film.read_bytes() for film in films]
-        self.titles = titles
+        self.titles = titles or {}
         self.asked: Counter[int] = Counter()
         self.returned = False
 
@@ -71,6 +86,9 @@ class UnsteadySite:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def address(self, number: int) -> str:
+        return f"{self.url}/video/{number}.mp4"
 
     def feed(self, player: int) -> bytes:
         items = "".join(
@@ -107,11 +125,15 @@ class _Handler(BaseHTTPRequestHandler):
             status = 404 if kind == "returns" else 503
         if status != 200:
             return self._send(status, {"Retry-After": "86400"} if status == 429 else {}, b"")
-        film = site.films[number % len(site.films)]
-        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        changed = kind == "changes" and site.asked[number] > _LOOKS
+        version = (number + changed) % len(site.films)
+        film, tag = site.films[version], f'"{version}"'
+        wanted = self.headers.get("Range") if self.headers.get("If-Range", tag) == tag else None
+        start = int((wanted or "bytes=0-").removeprefix("bytes=").partition("-")[0])
         body = film[start:]
-        kept = len(body) if kind != "broken" else max(len(film) // 2, 1)
-        headers = {"Content-Type": "video/mp4", "Accept-Ranges": "bytes"}
+        breaks = kind == "broken" or (kind == "changes" and not changed)
+        kept = max(len(film) // 2, 1) if breaks else len(body)
+        headers = {"Content-Type": "video/mp4", "Accept-Ranges": "bytes", "ETag": tag}
         if start:
             headers["Content-Range"] = f"bytes {start}-{len(film) - 1}/{len(film)}"
         self._send(206 if start else 200, headers, body, kept)

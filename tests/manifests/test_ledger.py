@@ -61,6 +61,18 @@ def test_a_table_is_stale_until_its_last_generation_is_written(ledger: Ledger):
     assert ledger.stale_tables() == set()
 
 
+def test_amending_rows_is_no_attempt_and_makes_the_table_stale(ledger: Ledger):
+    ledger.plan("segment", {"v1": "f", "v2": "f"})
+    ledger.record("segment", Outcome("v1", "ok", rows={"clips": [samples.clip("a"), samples.clip("b")]}))
+    ledger.record("segment", Outcome("v2", "ok", rows={"clips": [samples.clip("c")]}))
+    before, (_, generation) = ledger.entries("segment"), ledger.rows(CLIPS)
+    ledger.fresh(CLIPS, generation)
+    ledger.amend("segment", "v1", "clips", {"reason": "seen"})
+    assert ledger.stale_tables() == {"clips"}
+    assert sorted(ledger.rows(CLIPS)[0]["reason"].to_pylist(), key=str) == [None, "seen", "seen"]
+    assert ledger.entries("segment") == before
+
+
 def test_retired_items_leave_with_their_rows(ledger: Ledger):
     ledger.plan("segment", {"v1": "f"})
     ledger.record("segment", Outcome("v1", "ok", rows={"clips": [samples.clip("a")]}))
