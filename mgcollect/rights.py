@@ -127,6 +127,10 @@ def _whom(workspace: Workspace, player: str | None, video: str | None) -> _Gone:
     players = {player} if player is not None else set()
     ids = {video, video_id(video)} if video is not None else set()
     told = {row["video_id"] for row in videos if row["player_id"] in players or row["video_id"] in ids}
+    # What was only half fetched, or not at all, is in the ledger alone.
+    for key, item in workspace.ledger.inputs("fetch").items():
+        if item.get("player_id") in players or key in ids:
+            told.add(key)
     told |= {row.video_id for row in read_opt_outs(workspace.root / OPT_OUT_FILE) if row.video_id in ids}
     if video is not None and not told:
         raise BadInput(f"--video {video}: the dataset has no such video. Give its video_id or its address.")

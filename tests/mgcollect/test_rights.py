@@ -126,3 +126,14 @@ def test_twice_is_as_once(dataset: Path):
 def test_whom_nobody_knows(dataset: Path, whom: dict[str, str]):
     with pytest.raises(BadInput):
         _forget(dataset, **whom)
+
+
+def test_half_of_a_video_is_forgotten_too(dataset: Path):
+    half = dataset / "videos" / ".part-video-0009" / "media.mp4.part"
+    half.parent.mkdir()
+    half.write_bytes(PIXELS["P0001"])
+    with open_workspace(dataset) as workspace:
+        workspace.ledger.plan("fetch", {"video-0009": "x"}, {"video-0009": {"player_id": "P0001"}})
+        workspace.ledger.record("fetch", Outcome("video-0009", "failed", "network", "it broke off"))
+    _forget(dataset, player="P0001")
+    assert not half.parent.exists()
