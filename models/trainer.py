@@ -145,15 +145,22 @@ def fit(
                 _save(module, optimiser, folder, card, step + 1, time.monotonic() - begun)
             if halted or last:
                 break
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        if not _ran_out_of_memory(error):
+            raise
         raise BadInput(
             f"Memory ran out with {settings.batch_size} windows at once. Halve training.batch_size and double "
-            "training.accumulate: the result is the same."
+            "training.accumulate: a step then sees as many windows, though views are told from fewer others."
         ) from error
     finally:
         log.close()
     module.eval()
     return line
+
+
+def _ran_out_of_memory(error: Exception) -> bool:
+    # A GPU's allocator has an error of its own, NumPy raises Python's, and torch on a CPU only says so.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def is_first_process() -> bool:

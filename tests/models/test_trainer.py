@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -174,13 +175,30 @@ def test_a_loss_that_is_no_number_says_so():
         fit(Broken(), batch_of, SETTINGS, CARD, quiet=True)
 
 
-def test_memory_that_runs_out_says_what_to_halve():
+@pytest.mark.parametrize(
+    "hungry",
+    [
+        lambda: torch.empty(2**50),  # really asked for; no machine has a petabyte
+        lambda: np.empty(2**50),
+        lambda: (_ for _ in ()).throw(torch.OutOfMemoryError("as a GPU's allocator raises")),
+    ],
+)
+def test_memory_that_runs_out_says_what_to_halve(hungry):
     class Hungry(Line):
         def forward(self, _):
-            raise torch.OutOfMemoryError("no")
+            return next(iter(hungry()))
 
     with pytest.raises(BadInput, match="4 windows at once"):
         fit(Hungry(), batch_of, SETTINGS, CARD, quiet=True)
+
+
+def test_another_error_is_not_taken_for_it():
+    class Wrong(Line):
+        def forward(self, x):
+            return {"loss": x @ x}
+
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        fit(Wrong(), batch_of, SETTINGS, CARD, quiet=True)
 
 
 def test_another_run_s_folder_is_refused(tmp_path):
