@@ -23,7 +23,7 @@ from manifests.errors import ClipMismatch, UnreadableVideo
 from manifests.ids import file_sha256
 from manifests.parquet import replacing
 
-__all__ = ["Clip", "constant_rate", "count_frames", "cut", "expected_frames"]
+__all__ = ["Clip", "constant_rate", "count_frames", "cut", "encoding", "expected_frames"]
 
 # What cameras and editors use. No micro-gesture needs more than 30 frames a second.
 _RATES = (
@@ -138,19 +138,22 @@ def _encode(stream: Any, start_pts: int, n_frames: int, fps: Fraction, crf: int,
         .filter("trim", end_frame=n_frames)
         .filter("format", "yuv420p")
     )
-    output = picture.output(
-        str(out),
-        vcodec="libx264",
-        preset="veryfast",
-        crf=crf,
-        g=max(1, round(fps)),  # a keyframe a second, so that an annotator's player jumps quickly
-        threads=2,  # x264's bits depend on their number
-        fps_mode="passthrough",
-        map_metadata=-1,
-        fflags="+bitexact",
-        movflags="+faststart",
-    )
-    return _run(output.overwrite_output(), out)
+    return _run(picture.output(str(out), **encoding(fps, crf)).overwrite_output(), out)
+
+
+def encoding(fps: Fraction, crf: int) -> dict[str, Any]:
+    """ffmpeg's options for the picture of every clip that is written; the same frames give the same bytes."""
+    return {
+        "vcodec": "libx264",
+        "preset": "veryfast",
+        "crf": crf,
+        "g": max(1, round(fps)),  # a keyframe a second, so that an annotator's player jumps quickly
+        "threads": 2,  # x264's bits depend on their number
+        "fps_mode": "passthrough",
+        "map_metadata": -1,
+        "fflags": "+bitexact",
+        "movflags": "+faststart",
+    }
 
 
 def _run(output: Any, path: Path | str) -> list[Shown]:

@@ -233,6 +233,24 @@ _ALL = (
         key=("clip_id", "start"),
     ),
     Table(
+        "blurred",
+        "a clip as it may be released, with the player's face hidden in every frame",
+        (
+            _must("clip_id", pa.string()),
+            _must("path", pa.string()),  # under the dataset's folder
+            _must("sha256", pa.string()),
+            _must("n_frames", pa.int32()),
+            # Frames by how the face was found: together all frames (see collector/faces.py).
+            _must("by_keypoints", pa.int32()),
+            _must("by_neighbours", pa.int32()),
+            _must("by_box", pa.int32()),
+            _must("whole_frames", pa.int32()),
+            _must("others_hidden", pa.bool_()),  # other people were in view: all but the player's box is hidden too
+            _must("made_by", pa.string()),
+        ),
+        key=("clip_id",),
+    ),
+    Table(
         "poses",
         "a block of up to 64 frames of a clip's player (see manifests/poses.py)",
         (
