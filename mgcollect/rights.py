@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +16,15 @@ import pyarrow.parquet as pq
 import typer
 from rich.text import Text
 
-from manifests.errors import BadInput, explain_write_errors
+from annotate.server import KEY, URL, Address, address_from_env, connect
+from annotate.withdraw import withdraw
+from manifests.errors import BadInput, MgcollectError, explain_write_errors
 from manifests.ids import video_id
 from manifests.names import holds_phrase
 from manifests.opt_out import OPT_OUT_FILE, OptOut, read_opt_outs, write_opt_outs
 from manifests.tables import TABLES
 from manifests.workspace import Workspace, open_workspace
+from mgcollect.derived import Forgotten, forget_derived, texts_in
 from mgcollect.options import Dataset, Quiet
 from mgcollect.show import console
 
@@ -33,6 +39,8 @@ class ForgetReport:
         rows: rows that went, by table.
         ledger: entries of the ledger that went or were rewritten.
         files: how many files of pixels, poses and caches went.
+        derived: prepared stores, rows of further files, and checkpoints that were trained on them.
+        tasks: tasks that went from Label Studio; None where it couldn't be asked.
         releases: releases that held something of it; they are removed, for a published version never changes.
         left: sentences on what is beyond this folder, or still has to be done.
     """
@@ -40,8 +48,15 @@ class ForgetReport:
     rows: dict[str, int]
     ledger: int
     files: int
+    derived: Forgotten
+    tasks: int | None
     releases: tuple[str, ...]
     left: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where Label Studio is configured and couldn't be reached: the command has to be run again."""
+        return 1 if any(line.startswith(_AGAIN) for line in self.left) else 0
 
 
 @dataclass(frozen=True)
@@ -51,15 +66,21 @@ class _Gone:
     players: frozenset[str]
     videos: frozenset[str]
     clips: frozenset[str]
+    gestures: frozenset[str]
     names: tuple[str, ...]
 
     @property
     def ids(self) -> frozenset[str]:
-        return self.players | self.videos | self.clips
+        return self.players | self.videos | self.clips | self.gestures
 
     def named_in(self, text: str) -> bool:
-        """Whether a text holds an id or a name."""
-        return any(one in text for one in self.ids) or any(holds_phrase(text, name) for name in self.names)
+        """Whether a text holds an id or a name; P0007 doesn't stand in P00071."""
+        return bool(self._any_id.search(text)) or any(holds_phrase(text, name) for name in self.names)
+
+    @cached_property
+    def _any_id(self) -> re.Pattern[str]:
+        ids = "|".join(re.escape(one) for one in sorted(self.ids))
+        return re.compile(rf"(?<![A-Za-z0-9])(?:{ids})(?![A-Za-z0-9])")
 
     def clean(self, name: str, data: pa.Table) -> pa.Table:
         """A table without their rows; texts of other rows that hold a name are emptied."""
@@ -83,7 +104,9 @@ class _Gone:
         return any(holds_phrase(text, name) for text in texts for name in self.names)
 
 
-def forget_in(workspace: Workspace, *, player: str | None = None, video: str | None = None) -> ForgetReport:
+def forget_in(
+    workspace: Workspace, *, player: str | None = None, video: str | None = None, address: Address | None = None
+) -> ForgetReport:
     """Remove a person, or a video, from a dataset, and write a tombstone (by pseudonym and ids, without the name).
 
     May be killed and run again: the tombstone is written first, and what is gone already is not missed.
@@ -91,6 +114,7 @@ def forget_in(workspace: Workspace, *, player: str | None = None, video: str | N
     Args:
         player: a pseudonym such as "P0007".
         video: a video_id, or the address it was fetched from.
+        address: of the Label Studio where the dataset was annotated; not asked unless given.
 
     Raises:
         BadInput: neither or both are given, or the dataset doesn't know it.
@@ -99,20 +123,36 @@ def forget_in(workspace: Workspace, *, player: str | None = None, video: str | N
     gone = _whom(workspace, player, video)
     _write_tombstone(workspace, gone)
     releases = _remove_releases(workspace, gone)
+    derived = forget_derived(workspace.root, gone.named_in)
     entries = workspace.ledger.forget(gone.named_in, gone.clean)
     rows = _clean_tables(workspace, gone)
     files = _remove_files(workspace.root, gone)
+    tasks, said = _withdraw(gone, address)
     left = [
         "Copies of releases and videos that were given out: ask their holders to delete them.",
-        "Checkpoints that were trained on this dataset: train them anew from the next release.",
-        f"Label Studio: delete the tasks of {len(gone.clips)} clips there ({', '.join(sorted(gone.clips)[:3])} …)."
-        if gone.clips
-        else "",
+        "Checkpoints outside this folder that were trained on this dataset: train them anew from the next release.",
+        *said,
         "Player lists outside this folder: take the person out, or a later fetch finds them by name." if player else "",
         "Other releases: build the next version with `mgcollect release build`." if releases else "",
+        *(f"{path} was trained on them: train it anew, then delete it." for path in derived.checkpoints),
+        *(f"{path}: still names it; look at it by hand." for path in _named(workspace.root, gone)),
     ]
-    left += [f"{path}: still names it; look at it by hand." for path in _named(workspace.root, gone)]
-    return ForgetReport(rows, entries, files, releases, tuple(line for line in left if line))
+    return ForgetReport(rows, entries, files, derived, tasks, releases, tuple(line for line in left if line))
+
+
+_AGAIN = "Label Studio could not be asked"
+
+
+def _withdraw(gone: _Gone, address: Address | None) -> tuple[int | None, list[str]]:
+    """Take their tasks out of Label Studio; what can't be done is said, and doesn't undo what was done here."""
+    if address is None:
+        return None, [f"Label Studio: set {URL} and {KEY} and run this again, if clips were ever annotated there."]
+    try:
+        with connect(address) as server:
+            done = withdraw(server, gone.clips, gone.videos)
+    except MgcollectError as error:
+        return None, [f"{_AGAIN} ({error}) Run the same command again when it can."]
+    return done.tasks, [f"Backups and logs of Label Studio at {address.url}, and the free pages of its database."]
 
 
 def _whom(workspace: Workspace, player: str | None, video: str | None) -> _Gone:
@@ -131,20 +171,31 @@ def _whom(workspace: Workspace, player: str | None, video: str | None) -> _Gone:
     for key, item in workspace.ledger.inputs("fetch").items():
         if item.get("player_id") in players or key in ids:
             told.add(key)
-    told |= {row.video_id for row in read_opt_outs(workspace.root / OPT_OUT_FILE) if row.video_id in ids}
+    for row in read_opt_outs(workspace.root / OPT_OUT_FILE):
+        # What was forgotten with a person is known by the tombstone, where a run has to be finished.
+        if row.video_id in ids or (row.video_id and player is not None and row.note == _note(player)):
+            told.add(row.video_id)
     if video is not None and not told:
         raise BadInput(f"--video {video}: the dataset has no such video. Give its video_id or its address.")
     of_them = {row["clip_id"] for row in clips if row["video_id"] in told or row["player_id"] in players}
+    marked = workspace.read("gestures", everything=True).select(["gesture_id", "clip_id"]).to_pylist()
+    gestures = {row["gesture_id"] for row in marked if row["clip_id"] in of_them}
     names = [name for row in people if row["player_id"] in players for name in (row["name"], *row["aliases"])]
-    return _Gone(frozenset(players), frozenset(told), frozenset(of_them), tuple(names))
+    return _Gone(frozenset(players), frozenset(told), frozenset(of_them), frozenset(gestures), tuple(names))
 
 
 def _write_tombstone(workspace: Workspace, gone: _Gone) -> None:
     path = workspace.root / OPT_OUT_FILE
     rows = [row for row in read_opt_outs(path) if not (row.name and gone.named_in(row.name))]
     rows += [OptOut(player_id=one, note="forgotten") for one in sorted(gone.players)]
-    rows += [OptOut(video_id=one, note="forgotten") for one in sorted(gone.videos)]
+    listed = {row.video_id for row in rows}
+    notes = [_note(one) for one in sorted(gone.players)] or ["forgotten"]
+    rows += [OptOut(video_id=one, note=notes[0]) for one in sorted(gone.videos - listed)]
     write_opt_outs(path, list(dict.fromkeys(rows)))
+
+
+def _note(player: str) -> str:
+    return f"forgotten with {player}"
 
 
 def _clean_tables(workspace: Workspace, gone: _Gone) -> dict[str, int]:
@@ -166,10 +217,13 @@ def _remove_releases(workspace: Workspace, gone: _Gone) -> tuple[str, ...]:
     for folder in sorted((workspace.root / "releases").glob("*/")):
         shards = [*folder.glob("data/videos/*.parquet"), *folder.glob("data/players/*.parquet")]
         tables = [pq.read_table(shard) for shard in shards]
-        if any(gone.clean("videos", table).num_rows != table.num_rows for table in tables):
+        # A build that was killed left what no table tells the content of; the next build starts anew anyhow.
+        half = folder.name.startswith(".") and folder.name.endswith(".partial")
+        if half or any(gone.clean("videos", table).num_rows != table.num_rows for table in tables):
             with explain_write_errors(folder):
                 shutil.rmtree(folder)
-            removed.append(folder.name)
+            if not half:
+                removed.append(folder.name)
     return tuple(removed)
 
 
@@ -189,11 +243,14 @@ def _remove_files(root: Path, gone: _Gone) -> int:
 
 
 def _named(root: Path, gone: _Gone) -> list[str]:
-    """Files that still hold a name or an id in plain bytes; the tombstone is meant to."""
-    words = [one.encode() for one in (*gone.names, *gone.ids)]
+    """Files that still hold a name or an id, in plain bytes or packed in Parquet; the tombstone is meant to."""
+    words = [one.encode() for one in (*gone.names, *gone.players, *gone.videos, *gone.clips)]
     left = []
     for path in sorted(path for path in root.rglob("*") if path.is_file() and path.name != OPT_OUT_FILE):
-        if path.suffix != ".mp4" and path.name != "ledger.sqlite" and any(word in path.read_bytes() for word in words):
+        if path.suffix in (".mp4", ".f32") or path.name.startswith("ledger.sqlite"):
+            continue
+        packed = path.suffix == ".parquet" and any(gone.named_in(text) for text in texts_in(path))
+        if packed or any(word in path.read_bytes() for word in words):
             left.append(path.relative_to(root).as_posix())
     return left
 
@@ -204,19 +261,31 @@ def forget(
     dataset: Dataset = Path("dataset"),
     quiet: Quiet = False,
 ) -> None:
-    """Remove a person or a video from a dataset, its files and its releases, and let no rerun bring it back.
+    """Remove a person or a video from a dataset, its files, its releases and Label Studio, and let no rerun bring it back.
+
+    Label Studio is asked where LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY are set.
 
     Example:  mgcollect forget --player P0007
     """
+    address = address_from_env() if os.environ.get(URL, "").strip() else None
     with open_workspace(dataset) as workspace, workspace.working("forget"):
-        report = forget_in(workspace, player=player, video=video)
-    if quiet:
-        return
+        report = forget_in(workspace, player=player, video=video, address=address)
+    if not quiet:
+        _show(report)
+    raise typer.Exit(report.exit_code)
+
+
+def _show(report: ForgetReport) -> None:
     rows = ", ".join(f"{name} {count}" for name, count in report.rows.items()) or "none"
     console.print(Text(f"Removed rows: {rows}; {report.ledger} entries of the ledger; {report.files} files."))
     if report.releases:
         console.print(Text(f"Removed releases that held it: {', '.join(report.releases)}."))
-    console.print("What this can't reach:")
+    if report.derived.stores or report.derived.rows:
+        stores = ", ".join(report.derived.stores) or "none"
+        console.print(Text(f"Removed prepared stores: {stores}; {report.derived.rows} rows of further Parquet files."))
+    if report.tasks is not None:
+        console.print(Text(f"Removed from Label Studio: {report.tasks} tasks, with what was annotated on them."))
+    console.print("What this can't reach, or what is left to do:")
     for line in report.left:
         console.print(Text(f"  {line}"))
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from manifests.checks import verify
 from manifests.errors import BadInput
 from manifests.ledger import Outcome
-from manifests.poses import Poses, write_poses
+from manifests.poses import Poses, pack, read_poses, unpack, write_poses
 from manifests.release_build import build
 from manifests.tables import TABLES, from_rows
 from manifests.workspace import Workspace, open_workspace
+from mgcollect.derived import Forgotten
 from mgcollect.rights import forget_in
+from models.checkpoints import Card, save_weights
+from models.store import Item, Recording, write_store
 from tests.manifests import samples
 
 NAMES = {"P0001": "Zebedia Quux", "P0002": "Bo Lind", "P0003": "Cy Moreau"}
@@ -51,7 +56,29 @@ def dataset(tmp_path: Path) -> Path:
         for table, some in rows.items():
             workspace.write(table, from_rows(TABLES[table], some))
         build(workspace, "1.0.0", quiet=True)
+    (root / "releases" / ".1.1.0.partial" / "data").mkdir(parents=True)  # of a build that was killed
+    (root / "releases" / ".1.1.0.partial" / "data" / "half").write_bytes(b"clip-0001" + PIXELS["P0001"])
+    hidden = root / "blurred" / "video-0001" / "clip-0001.mp4"
+    hidden.parent.mkdir(parents=True)
+    hidden.write_bytes(PIXELS["P0001"])
+    _derive(root)
     return root
+
+
+def _derive(root: Path) -> None:
+    """What training leaves: a store of everybody's poses, one of P0002's, a checkpoint of each, embeddings and a list."""
+    for name, people in (("all", list(NAMES)), ("one", ["P0002"])):
+        recordings = []
+        for person in people:
+            clip = f"clip-{person[1:]}"
+            poses = read_poses(root / "tables" / "poses" / f"{clip}.parquet")
+            recordings.append(Recording(poses.positions, poses.confidence, person, (Item(clip, 0, 50),)))
+        store = write_store(recordings, root / "runs" / name / "store", "coco17")
+        card = Card("mgfm", {}, ("coco17",), {"store": store.digest})
+        save_weights(root / "runs" / name / "model.safetensors", {"w": torch.zeros(2)}, card)
+    rows = {"name": [f"clip-{person[1:]}" for person in NAMES], "embedding": [[0.5, 1.5]] * 3}
+    pq.write_table(pa.table(rows), root / "embeddings.parquet")
+    pq.write_table(pa.table({"trained_on": [["P0001", "P0002"], ["P00011"]]}), root / "runs" / "people.parquet")
 
 
 def _forget(root: Path, **whom: str):
@@ -70,6 +97,31 @@ def _texts(root: Path) -> str:
     return "\n".join(said)
 
 
+def _frames(root: Path) -> bytes:
+    """All bytes in the folder, and the blocks of poses as they are packed and unpacked, in every Parquet file."""
+    found = []
+    for path in root.rglob("*"):
+        if path.is_file():
+            found.append(path.read_bytes())
+            if path.suffix == ".parquet" and "keypoints" in pq.read_schema(path).names:
+                for row in pq.read_table(path).to_pylist():
+                    found.append(row["keypoints"])
+                    found.append(unpack(row["keypoints"], row["n_frames"], row["n_joints"]).tobytes())
+    return b"".join(found)
+
+
+def test_no_frame_of_the_person_stays(dataset: Path):
+    poses = {i: read_poses(dataset / "tables" / "poses" / f"clip-{i:04d}.parquet").keypoints for i in (1, 2)}
+    frames = {i: keypoints[7].tobytes() for i, keypoints in poses.items()}
+    blocks = {i: pack(keypoints[:64]) for i, keypoints in poses.items()}
+    assert all(some in _frames(dataset) for some in (*frames.values(), *blocks.values()))
+    _forget(dataset, player="P0001")
+    after = _frames(dataset)
+    for some in (frames, blocks):
+        assert some[1] not in after
+        assert some[2] in after, "others keep theirs"
+
+
 def test_no_byte_of_the_person_stays(dataset: Path):
     before = _texts(dataset)
     assert all(word in before for word in ("Zebedia Quux", "pixels of P0001", "clip-0001"))
@@ -81,7 +133,13 @@ def test_no_byte_of_the_person_stays(dataset: Path):
     assert tombstone.name == "opt_out.csv"
     assert report.rows == {"players": 1, "players_private": 1, "clips": 1, "gestures": 1, "annotations": 1}
     assert report.releases == ("1.0.0",)
-    assert report.files == 3  # the video, the clip, its poses
+    assert report.files == 4  # the video, the clip, the clip with a hidden face, its poses
+    assert report.derived == Forgotten(("runs/all/store",), 2, ("runs/all/model.safetensors",))
+    assert (dataset / "runs" / "one" / "store" / "poses.f32").is_file()
+    assert pq.read_table(dataset / "runs" / "people.parquet").to_pylist() == [{"trained_on": ["P00011"]}]
+    assert pq.read_table(dataset / "embeddings.parquet")["name"].to_pylist() == ["clip-0002", "clip-0003"]
+    assert "runs/all/model.safetensors was trained on them: train it anew, then delete it." in report.left
+    assert any("set LABEL_STUDIO_URL" in line for line in report.left)
     assert any("given out" in line for line in report.left)
 
 
@@ -120,6 +178,7 @@ def test_twice_is_as_once(dataset: Path):
     _forget(dataset, player="P0001")
     again = _forget(dataset, player="P0001")
     assert (again.rows, again.ledger, again.files, again.releases) == ({}, 0, 0, ())
+    assert again.derived == Forgotten((), 0, ())
 
 
 @pytest.mark.parametrize("whom", [{}, {"player": "P0001", "video": "v"}, {"player": "P0099"}, {"video": "nothing"}])
