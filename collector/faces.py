@@ -104,7 +104,7 @@ def _centres(poses: Poses) -> tuple[npt.NDArray[np.bool_], _Floats]:
     points = poses.positions[:, face]
     low = np.where(seen, points, np.inf).min(axis=1)
     high = np.where(seen, points, -np.inf).max(axis=1)
-    known = seen.any(axis=(1, 2))
+    known = np.asarray(seen.any(axis=(1, 2)))
     centres = np.zeros((len(known), 2), np.float32)
     centres[known] = (low[known] + high[known]) / 2
     return known, centres

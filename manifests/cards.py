@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from manifests.anonymity import ENOUGH, Anonymity
 from manifests.facts import Facts
 from manifests.tables import TABLES
 
 __all__ = ["card", "datasheet"]
 
+_ELSEWHERE = ("split", "pixels", "people_coarsened")  # of the configuration, what is said in words of its own
 _ASK = "*Not said yet; the publisher says it here.*"
 
 
@@ -41,7 +43,7 @@ def card(info: Mapping[str, Any], facts: Facts, plots: list[str]) -> str:
         f"---\npretty_name: Micro-gestures {info['version']}\ntask_categories:\n- other\n"
         f"tags:\n- micro-gestures\n- pose\nsize_categories:\n- {_size(facts.n_gestures)}\nconfigs:\n{configs}---\n"
         f"# Micro-gesture data set, version {info['version']}\n{note}\n"
-        "Poses and gestures of people in public video: links and time stamps, pseudonyms for people.\n\n"
+        f"Poses and gestures of people in public video: links and time stamps, pseudonyms for people. {_pixels(info)}\n\n"
         f"{_summary(facts)}\n"
         f"| table | a row is | rows |\n|---|---|---|\n{rows}\n"
         '`datasets.load_dataset(folder, "gestures")` loads a table, and so does anything that reads Parquet. Frames are\n'
@@ -52,7 +54,7 @@ def card(info: Mapping[str, Any], facts: Facts, plots: list[str]) -> str:
     )
 
 
-def datasheet(info: Mapping[str, Any], facts: Facts) -> str:
+def datasheet(info: Mapping[str, Any], facts: Facts, anonymity: Anonymity) -> str:
     """The DATASHEET.md of a release."""
     stages = "".join(
         f"| {name} | {row['in']:,} | {row['ok']:,} | {row['failed']:,} | {row['skipped']:,} |\n"
@@ -87,8 +89,12 @@ Videos by outcome of the match before them: {_list(facts.outcomes)}. Gestures by
 |---|---|---|---|
 {splits}
 {_division(info["history"].get("configuration", {}).get("split"))}
+{_pixels(info)}
+
 People are told apart by pseudonyms only. Names, titles of videos and the list of who is who are not part of it. The links lead
 to public recordings, in which the people can be recognised; so this is personal data.
+
+The table of people by itself: {anonymity}. {_ways(anonymity, info["history"].get("configuration", {}))}
 
 ## Collection
 
@@ -104,7 +110,7 @@ Whether the people were told or agreed, and whether a board reviewed it: {_ASK}
 Each row says what made it:
 
 {makers}
-Configuration of the build: {_list({k: v for k, v in info["history"].get("configuration", {}).items() if k != "split"})}.
+Configuration of the build: {_list({k: v for k, v in info["history"].get("configuration", {}).items() if k not in _ELSEWHERE})}.
 
 ## Uses
 
@@ -136,6 +142,33 @@ def _division(split: Mapping[str, Any] | None) -> str:
         f"The people of train and test were {split['people']}. How far the two differ: {unlike}. (0 is alike, 1 as unlike as\n"
         "can be: total variation between their shares of people, videos and gestures; for people and gestures, how far test is\n"
         "from 40 % of all; lost classes are those that one of the two lacks though people on both could have had them.)\n"
+    )
+
+
+def _ways(anonymity: Anonymity, configuration: Mapping[str, Any]) -> str:
+    said = []
+    if steps := configuration.get("people_coarsened"):
+        said.append(f"Less is said in it than is known: {_list(steps)}.")
+    if anonymity.coarsenings:
+        ways = "; or ".join(str(way) for way in anonymity.coarsenings)
+        said.append(f"What would bring everybody to {ENOUGH}: {ways}.")
+    return " ".join(said)
+
+
+def _pixels(info: Mapping[str, Any]) -> str:
+    """Whether there are clips in it, and what is hidden in them."""
+    said = info["history"].get("configuration", {}).get("pixels", {"pixels": "none"})
+    if said["pixels"] == "none":
+        return "No pixels are in it."
+    if said["pixels"] == "clips":
+        return "The clips are in it (clips/), as they were cut, with the people's faces."
+    frames = sum(said[way] for way in ("by_keypoints", "by_neighbours", "by_box", "whole_frames"))
+    return (
+        f"The clips are in it (clips/), with the player's face hidden in all {frames:,} frames: found by its keypoints in "
+        f"{said['by_keypoints']:,}, between frames that had it in {said['by_neighbours']:,}, by the person's box in "
+        f"{said['by_box']:,}; {said['whole_frames']:,} frames are hidden whole. Other people were in view in "
+        f"{said['clips_with_others_hidden']:,} clips; there all but the player's surroundings is hidden. Bodies and clothes can "
+        "still be recognised, and the links lead to recordings in which nothing is hidden."
     )
 
 

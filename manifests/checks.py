@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from manifests.anonymity import Anonymity, anonymity_of
 from manifests.errors import BadInput
 from manifests.ids import file_sha256
 from manifests.leaks import absent_classes, label_leaks, one_outcome, same_footage
 from manifests.release import RELEASED, SUMS, Release, open_release
 
-__all__ = ["CHECKS", "Finding", "VerifyReport", "verify"]
+__all__ = ["CHECKS", "Check", "Finding", "VerifyReport", "verify"]
 
 _SHOWN = 5
+_Found = Iterator[tuple[str, tuple[str, ...]]]
+Check = Callable[[Release], _Found]
 
 
 @dataclass(frozen=True)
@@ -49,20 +52,25 @@ class VerifyReport:
         checks: names of the checks that were made.
         findings: errors.
         warnings: what a reader should know, and small releases can't help.
+        anonymity: how far the people table keeps people apart; None where it can't be read.
     """
 
     path: Path
     checks: tuple[str, ...]
     findings: tuple[Finding, ...] = field(default=())
     warnings: tuple[Finding, ...] = field(default=())
+    anonymity: Anonymity | None = None
 
     @property
     def exit_code(self) -> int:
         return 1 if self.findings else 0
 
 
-def verify(path: Path | str) -> VerifyReport:
+def verify(path: Path | str, more: Mapping[str, Check] | None = None) -> VerifyReport:
     """Check a release whole.
+
+    Args:
+        more: further checks by name, of rooms that can do more than this one.
 
     Raises:
         BadInput: there is no release there, or its description is damaged.
@@ -70,7 +78,8 @@ def verify(path: Path | str) -> VerifyReport:
     """
     release = open_release(path)
     findings: list[Finding] = []
-    for name, check in CHECKS.items():
+    checks = {**CHECKS, **(more or {})}
+    for name, check in checks.items():
         try:
             findings += [Finding(name, message, rows) for message, rows in check(release)]
         except (BadInput, ValueError, KeyError) as error:
@@ -78,10 +87,11 @@ def verify(path: Path | str) -> VerifyReport:
             findings.append(Finding(name, f"can't be checked: {error}"))
     warnings = [finding for finding in findings if finding.check in _ONLY_WARN and finding.rows]
     errors = [finding for finding in findings if finding not in warnings]
-    return VerifyReport(release.path, tuple(CHECKS), tuple(errors), tuple(warnings))
-
-
-_Found = Iterator[tuple[str, tuple[str, ...]]]
+    try:
+        anonymity = anonymity_of(release.table("players"))
+    except BadInput:  # said above already
+        anonymity = None
+    return VerifyReport(release.path, tuple(checks), tuple(errors), tuple(warnings), anonymity)
 
 
 def _checksums(release: Release) -> _Found:
@@ -103,7 +113,7 @@ def _checksums(release: Release) -> _Found:
 def _schemas(release: Release) -> _Found:
     for name in RELEASED:
         try:
-            rows = release.table(name).num_rows
+            rows = release.rows(name)
         except BadInput as error:
             yield str(error), ()
         else:
@@ -163,6 +173,26 @@ def _frame_counts(release: Release) -> _Found:
         yield "clips with more or fewer frames of poses than they have frames", tuple(wrong)
 
 
+def _clip_files(release: Release) -> _Found:
+    """Clips in the release are those that the table names, where it names them, by names that tell nothing."""
+    clips = _frame(release, "clips", ["clip_id", "video_id", "path", "sha256"])
+    named = clips[clips["path"].notna()]
+    own = "clips/" + named["video_id"] + "/" + named["clip_id"] + ".mp4"
+    if len(odd := named[own != named["path"]]):
+        yield "clips whose path is not made of their ids, so may tell more", tuple(odd["clip_id"])
+    sound = named[own == named["path"]]
+    wrong = [
+        clip
+        for clip, path, sum_ in zip(sound["clip_id"], sound["path"], sound["sha256"], strict=True)
+        if not (release.path / path).is_file() or file_sha256(release.path / path) != sum_
+    ]
+    if wrong:
+        yield "clips whose file is missing or has other bytes than the table says", tuple(wrong)
+    there = {p.relative_to(release.path).as_posix() for p in (release.path / "clips").rglob("*") if p.is_file()}
+    if extra := sorted(there - set(named["path"])):
+        yield "files of clips that the table doesn't name", tuple(extra)
+
+
 def _people_apart(release: Release) -> _Found:
     splits = _frame(release, "splits")
     for (protocol, draw), rows in splits.groupby(["protocol", "draw"]):
@@ -177,12 +207,13 @@ def _frame(release: Release, name: str, columns: list[str] | None = None) -> pd.
     return frame
 
 
-CHECKS: dict[str, Callable[[Release], _Found]] = {
+CHECKS: dict[str, Check] = {
     "checksums": _checksums,
     "schemas": _schemas,
     "references": _references,
     "ranges": _ranges,
     "frame counts": _frame_counts,
+    "clip files": _clip_files,
     "people apart": _people_apart,
     "footage apart": same_footage,
     "outcomes": one_outcome,

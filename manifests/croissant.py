@@ -103,7 +103,7 @@ def croissant(info: Mapping[str, Any], facts: Facts, sums: Mapping[str, str]) ->
         "@type": "sc:Dataset",
         "conformsTo": ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
         "name": f"micro-gestures-{info['version']}",
-        "description": info["note"] or "Poses and micro-gestures of people in public video, without pixels.",
+        "description": info["note"] or "Poses and micro-gestures of people in public video.",
         "version": info["version"],
         "license": "LICENSE",
         "keywords": ["micro-gestures", "human pose", "body language"],

@@ -137,7 +137,8 @@ def _pairs(table: pa.Table, *columns: str) -> Iterable[tuple[str, int]]:
 
 def _splits(splits: pa.Table) -> dict[tuple[str, str], tuple[int, int]]:
     first = splits.filter(pc.equal(splits["draw"], 0))
-    groups: dict[tuple[str, str], list[str]] = {}
-    for row in first.select(["protocol", "part", "player_id"]).to_pylist():
-        groups.setdefault((row["protocol"], row["part"]), []).append(row["player_id"])
-    return {key: (len(people), len(set(people))) for key, people in sorted(groups.items())}
+    counts = first.group_by(["protocol", "part"]).aggregate([("item_id", "count"), ("player_id", "count_distinct")])
+    return {
+        (row["protocol"], row["part"]): (row["item_id_count"], row["player_id_count_distinct"])
+        for row in counts.sort_by([("protocol", "ascending"), ("part", "ascending")]).to_pylist()
+    }

@@ -101,4 +101,18 @@ def read_parquet(
             file.seek(0)
             return pq.read_table(file, columns=columns, filters=filters)
         except (pa.ArrowInvalid, OSError) as error:
-            raise BadInput(f"{url}: not a readable Parquet file ({error}). Restore it, or make it anew.") from error
+            raise _unreadable(url, error) from error
+
+
+def row_count(table: Table, path: Path | str) -> int:
+    """Rows of a table that `write_parquet` wrote, by its footer; no row is read. Raises as `read_parquet`."""
+    try:
+        described = pq.read_metadata(path)
+        check_version(table, described.schema.to_arrow_schema(), str(path))
+        return int(described.num_rows)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(url: Path | str, error: Exception) -> BadInput:
+    return BadInput(f"{url}: not a readable Parquet file ({error}). Restore it, or make it anew.")

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 
 from manifests.errors import BadInput, SchemaMismatch
-from manifests.parquet import read_parquet
+from manifests.parquet import read_parquet, row_count
 from manifests.pose_index import PoseIndex
 from manifests.poses import Poses
 from manifests.tables import TABLES, empty
@@ -84,6 +85,19 @@ class Release:
             schema = empty(TABLES[name])
             return schema.select(columns) if columns else schema
         return pa.concat_tables(parts)
+
+    def rows(self, name: str) -> int:
+        """How many rows a table has, by its files' footers.
+
+        Raises:
+            SchemaMismatch: another schema version.
+            BadInput: a damaged file.
+        """
+        return sum(row_count(TABLES[name], shard) for shard in self.shards(name))
+
+    def clips_with_poses(self) -> Iterator[str]:
+        """clip_id of every clip that has poses, in the order in which they lie: who reads them so reads each file once."""
+        return self._poses.clips()
 
     def poses(self, clip_id: str) -> Poses:
         """One clip's poses; only the row groups that hold the clip are read.

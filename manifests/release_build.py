@@ -1,6 +1,7 @@
 """Build a release: what may be published of a dataset, as Parquet shards with checksums.
 
-Never in it: names, the private tables, titles and queries (they hold names), people who opted out, pixels. `write_release`
+Never in it: names, the private tables, titles and queries (they hold names), people who opted out; pixels only where they are
+asked for. `write_release`
 writes one from any tables (the importers use it too): in a folder beside, renamed when whole, so a kill leaves no half
 release; the same tables and poses give the same bytes.
 """
@@ -10,16 +11,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from manifests.anonymity import Anonymity, anonymity_of, coarsened, parse_coarsening
 from manifests.cards import card, datasheet
 from manifests.croissant import croissant
 from manifests.diff import changes_text, diff
@@ -27,9 +28,10 @@ from manifests.errors import BadInput, SchemaMismatch, explain_write_errors
 from manifests.facts import facts_of
 from manifests.history import history_of
 from manifests.ids import digest, file_sha256
-from manifests.parquet import read_parquet, write_parquet, write_text
+from manifests.parquet import write_parquet, write_text
+from manifests.pixels import Pixels, released_pixels, with_files
 from manifests.plots import draw_plots
-from manifests.poses import BLOCK
+from manifests.pose_shards import write_shards
 from manifests.provenance import made_by
 from manifests.release import INFO, RELEASE_FORMAT, RELEASED, SUMS, open_release
 from manifests.splits import splits_of
@@ -40,14 +42,7 @@ from manifests.workspace import Workspace
 
 __all__ = ["BuildReport", "Content", "build", "read_licence", "write_release"]
 
-_NUMBERS_PER_GROUP = 4 * 64 * 133 * 3  # who reads one window unpacks its row group: 4 blocks of 133 joints
-# No two blocks are alike, so a dictionary of them only costs; and the index needs the ends of two columns.
-_POSES: dict[str, Any] = {
-    "compression": "zstd",
-    "use_dictionary": ["clip_id", "skeleton", "unit", "made_by"],
-    "write_statistics": ["clip_id", "block"],
-}
-_BLOCKS_PER_SHARD = 64 * 1024  # about four million frames
+_BATCH = 10_000
 _NO_LICENCE = """No licence has been chosen for this data set. Until its publisher puts one here, nobody else may use it.
 The people in it have rights of their own: to be told, to be left out, and to be forgotten.
 """
@@ -62,12 +57,14 @@ class BuildReport:
         version: its version.
         rows: rows of each table.
         built: False where the same release stood there already.
+        anonymity: how far the people table keeps people apart.
     """
 
     path: Path
     version: str
     rows: dict[str, int]
     built: bool
+    anonymity: Anonymity
 
     @property
     def exit_code(self) -> int:
@@ -86,6 +83,7 @@ class Content:
         note: what a reader must know.
         history: what `history_of` says of the dataset; empty for an import.
         previous: the release before this one, for CHANGES.
+        clip_files: clip_id -> the file that goes to the `path` of its row; empty where no pixels are released.
     """
 
     tables: dict[str, pa.Table]
@@ -95,6 +93,7 @@ class Content:
     note: str | None = None
     history: Mapping[str, Any] = field(default_factory=dict)
     previous: Path | None = None
+    clip_files: Mapping[str, Path] = field(default_factory=dict)
 
 
 def build(
@@ -106,6 +105,8 @@ def build(
     note: str | None = None,
     seed: int = 0,
     subjects: Path | None = None,
+    pixels: Pixels = "none",
+    coarsen: Sequence[str] = (),
     quiet: bool = False,
 ) -> BuildReport:
     """Write the release of a dataset.
@@ -117,6 +118,9 @@ def build(
         note: what a reader must know (that annotators were simulated, say); stands in the README and in meta/info.json.
         seed: of the splits.
         subjects: a CSV of who is in train, val and test (player_id, part); drawn unless given.
+        pixels: whether the clips themselves go in: "none", "clips" as they were cut, or "blurred" (collector/blur.py).
+        coarsen: what to say less of in the people table, as `manifests.anonymity.parse_coarsening` reads it; people are divided
+            by what is known of them all the same.
 
     Raises:
         BadInput: another release stands there, the dataset has nothing to release, or the list of subjects is wrong.
@@ -128,7 +132,11 @@ def build(
         raise BadInput(
             f"{workspace.root}: no clip is kept, so there is nothing to release. Run `mgcollect segment` first."
         )
+    clip_files, shown = released_pixels(workspace, tables["clips"], pixels)
+    tables["clips"] = with_files(tables["clips"], clip_files)
     tables["splits"], split = _splits(workspace, tables, seed, subjects)
+    steps = parse_coarsening(coarsen)
+    tables["players"] = coarsened(tables["players"], steps)
     clips = tables["clips"]["clip_id"].to_pylist()
     pose_files = {clip: path for clip in clips if (path := workspace.table_path("poses", clip)).exists()}
     content = Content(
@@ -136,8 +144,9 @@ def build(
         pose_files,
         licence=read_licence(license_file),
         note=note,
-        history=history_of(workspace, seed=seed, split=split),
+        history=history_of(workspace, seed=seed, split=split, pixels=shown, people_coarsened=steps),
         previous=_before(version, out.parent),
+        clip_files={clip: file.path for clip, file in clip_files.items()},
     )
     return write_release(content, out, version, quiet=quiet)
 
@@ -155,8 +164,9 @@ def write_release(content: Content, out: Path, version: str, *, quiet: bool = Fa
         CannotWrite: the folder is read-only or its disk full.
     """
     info = _info(_checked(version), content)
+    anonymity = anonymity_of(content.tables["players"])
     if out.exists():
-        return _standing(out, info)
+        return _standing(out, info, anonymity)
 
     partial = out.with_name(f".{out.name}.partial")
     with explain_write_errors(out):
@@ -164,15 +174,16 @@ def write_release(content: Content, out: Path, version: str, *, quiet: bool = Fa
         partial.mkdir(parents=True)
         for name, data in content.tables.items():
             write_parquet(TABLES[name], data, partial / "data" / name / "00000-of-00001.parquet")
-        info["counts"]["poses"], makers = _write_poses(content.pose_files, partial / "data" / "poses", quiet=quiet)
+        info["counts"]["poses"], makers = write_shards(content.pose_files, partial / "data" / "poses", quiet=quiet)
         info["history"]["made_by"]["poses"] = makers
+        _copy_clips(content, partial, quiet=quiet)
         write_text(partial / INFO, json.dumps(info, indent=2, sort_keys=True) + "\n")
         write_text(partial / "LICENSE", content.licence or _NO_LICENCE)
         write_text(partial / "CHANGES", _changes(content.previous, partial, version))
         _write_cards(content, info, partial)
         write_text(partial / SUMS, "".join(f"{sum_}  {name}\n" for name, sum_ in _sums(partial)))
         partial.rename(out)
-    return BuildReport(out, version, info["counts"], built=True)
+    return BuildReport(out, version, info["counts"], built=True, anonymity=anonymity)
 
 
 def read_licence(path: Path | None) -> str | None:
@@ -197,14 +208,14 @@ def _checked(version: str) -> str:
     return version
 
 
-def _standing(out: Path, info: dict[str, Any]) -> BuildReport:
+def _standing(out: Path, info: dict[str, Any], anonymity: Anonymity) -> BuildReport:
     standing = open_release(out)
     if standing.info.get("source") != info["source"]:
         raise BadInput(
             f"{out}: release {standing.version} stands there and what it was made from has changed since. "
             "A published version never changes: give the new one another --version."
         )
-    return BuildReport(out, standing.version, standing.info["counts"], built=False)
+    return BuildReport(out, standing.version, standing.info["counts"], built=False, anonymity=anonymity)
 
 
 def _public_tables(workspace: Workspace) -> dict[str, pa.Table]:
@@ -216,7 +227,7 @@ def _public_tables(workspace: Workspace) -> dict[str, pa.Table]:
     return {
         "players": _of(players, "player_id", videos),
         "videos": _blank(videos, title=None, path=None, found_by=[]),
-        "clips": _blank(clips, path=None),
+        "clips": clips,
         "proposals": _of(workspace.read("proposals"), "clip_id", clips),
         "annotations": _of(workspace.read("annotations"), "clip_id", clips),
         "gestures": _of(workspace.read("gestures"), "clip_id", clips),
@@ -252,58 +263,23 @@ def _blank(data: pa.Table, **values: Any) -> pa.Table:
     return data
 
 
-def _write_poses(files: dict[str, Path], folder: Path, *, quiet: bool) -> tuple[int, dict[str, int]]:
-    """Join the clips' pose files into shards, in the order of clip ids; few clips are in memory at a time.
-
-    Returns:
-        How many blocks they have, and how many each estimator made.
-    """
-    makers: Counter[str] = Counter()
-    sizes = {clip: pq.read_metadata(path).num_rows for clip, path in sorted(files.items())}
-    shards = _shards(sizes)
-    folder.mkdir(parents=True)
-    with tqdm(total=len(files), desc="poses", unit="clip", disable=quiet or None) as progress:
-        for number, clips in enumerate(shards):
-            name = f"{number:05d}-of-{len(shards):05d}.parquet"
-            with pq.ParquetWriter(folder / name, TABLES["poses"].schema, **_POSES) as writer:
-                for group in _groups([files[clip] for clip in clips]):
-                    writer.write_table(group, row_group_size=group.num_rows)
-                    makers.update(group["made_by"].to_pylist())
-                    progress.update(sum(pc.equal(group["block"], 0).to_pylist()))
-    return sum(sizes.values()), dict(sorted(makers.items()))
-
-
-def _shards(sizes: dict[str, int]) -> list[list[str]]:
-    shards: list[list[str]] = []
-    room = 0
-    for clip, size in sizes.items():
-        if room < size:
-            shards.append([])
-            room = max(_BLOCKS_PER_SHARD, size)
-        shards[-1].append(clip)
-        room -= size
-    return shards
-
-
-def _groups(paths: list[Path]) -> Iterator[pa.Table]:
-    """The blocks of many clips, a row group in a table; short clips share one."""
-    waiting = TABLES["poses"].schema.empty_table()
-    for path in paths:
-        clip = read_parquet(TABLES["poses"], path)
-        waiting = pa.concat_tables([waiting, clip])
-        numbers = max(BLOCK * clip["n_joints"][0].as_py() * (clip["dims"][0].as_py() + 1), 1) if clip.num_rows else 1
-        size = max(_NUMBERS_PER_GROUP // numbers, 1)
-        while waiting.num_rows >= size:
-            yield waiting.slice(0, size)
-            waiting = waiting.slice(size)
-    if waiting.num_rows:
-        yield waiting
+def _copy_clips(content: Content, folder: Path, *, quiet: bool) -> None:
+    paths = dict(zip(*(content.tables["clips"][name].to_pylist() for name in ("clip_id", "path")), strict=True))
+    for clip, file in tqdm(content.clip_files.items(), desc="clips", unit="clip", disable=quiet or None):
+        copy = folder / paths[clip]
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
 
 
 def _source_digest(content: Content) -> str:
-    rows = {name: digest(sorted_table(TABLES[name], data).to_pylist()) for name, data in content.tables.items()}
+    rows = {name: _rows_digest(sorted_table(TABLES[name], data)) for name, data in content.tables.items()}
     poses = {clip: file_sha256(path) for clip, path in content.pose_files.items()}
     return digest(rows, poses, content.labels, content.licence, content.note)
+
+
+def _rows_digest(data: pa.Table) -> str:
+    # A batch at a time: splits has five rows a gesture, and as Python's own objects they take a hundred times the room.
+    return digest(*(digest(batch.to_pylist()) for batch in data.combine_chunks().to_batches(max_chunksize=_BATCH)))
 
 
 def _info(version: str, content: Content) -> dict[str, Any]:
@@ -350,7 +326,7 @@ def _write_cards(content: Content, info: Mapping[str, Any], folder: Path) -> Non
     described = croissant(info, facts, shards)
     write_text(folder / "croissant.json", json.dumps(described, indent=1, ensure_ascii=False) + "\n")
     write_text(folder / "README.md", card(info, facts, draw_plots(facts, folder / "plots")))
-    write_text(folder / "DATASHEET.md", datasheet(info, facts))
+    write_text(folder / "DATASHEET.md", datasheet(info, facts, anonymity_of(content.tables["players"])))
 
 
 def _makers(data: pa.Table) -> dict[str, int]:

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from manifests.errors import BadInput
-from manifests.workspace import open_workspace
-from mgcollect.options import Dataset, Out, Quiet, ReleaseDir
-from mgcollect.show import show_build, show_verify
-from mgcollect.show_releases import show_diff, show_export, show_warnings
+from manifests.workspace import Workspace, open_workspace
+from mgcollect.options import Dataset, EngineOption, Out, Quiet, ReleaseDir, RetryOption, Workers
+from mgcollect.show import console, show_build, show_stage, show_verify
+from mgcollect.show_releases import show_anonymity, show_diff, show_export, show_warnings
 
 __all__ = ["add_to", "newest_release"]
 
@@ -28,15 +28,36 @@ def build(
     subjects: Annotated[
         Path | None, typer.Option("--subjects", help="CSV of who is in train, val and test: player_id,part [drawn].")
     ] = None,
+    with_clips: Annotated[
+        bool, typer.Option("--with-clips", help="Put the clips in; without it no pixel leaves the dataset.")
+    ] = False,
+    blur: Annotated[
+        bool, typer.Option("--blur-faces", help="Hide the player's face in every frame of the clips.")
+    ] = False,
+    coarsen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--coarsen", help="Say less of people: gender, country, birth_year, birth_year:5 or :10; may be repeated."
+        ),
+    ] = None,
+    engine: EngineOption = "local",
+    workers: Workers = 1,
+    retry: RetryOption = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write the agreed labels, poses and splits as Parquet with checksums: no names, no pixels.
+    """Write the agreed labels, poses and splits as Parquet with checksums: no names; pixels with --with-clips only.
+
+    --engine, --workers and --retry are for --blur-faces.
 
     Example:  mgcollect release build --version 1.0.0
     """
     from manifests.release_build import build as run
 
+    if blur and not with_clips:
+        raise BadInput("--blur-faces hides faces in clips, and without --with-clips there are none in the release.")
     with open_workspace(dataset) as workspace:
+        if blur:
+            _blur(workspace, engine, workers, retry, quiet)
         report = run(
             workspace,
             version,
@@ -45,10 +66,25 @@ def build(
             note=note,
             seed=seed,
             subjects=subjects,
+            pixels="blurred" if blur else "clips" if with_clips else "none",
+            coarsen=coarsen or (),
             quiet=quiet,
         )
     if not quiet:
         show_build(report)
+        show_anonymity(report.anonymity)
+
+
+def _blur(workspace: Workspace, engine: str, workers: int, retry: str | None, quiet: bool) -> None:
+    from collector.blur import blur_faces
+    from collector.engine import parse_retry
+
+    report = blur_faces(workspace, engine=engine, workers=workers, retry=parse_retry(retry), quiet=quiet)
+    if not quiet or report.failed:
+        show_stage(report, command="release build --with-clips --blur-faces")
+    if report.failed:
+        console.print("Nothing was released: a clip that couldn't be blurred must not be.")
+        raise typer.Exit(report.exit_code)
 
 
 def verify(
@@ -60,13 +96,15 @@ def verify(
 
     Example:  mgcollect release verify dataset/releases/1.0.0
     """
+    from collector.released import clip_frames
     from manifests.checks import verify as run
 
-    report = run(release or newest_release(dataset))
+    report = run(release or newest_release(dataset), {"clip frames": clip_frames})
     if not quiet or report.findings:
         show_verify(report)
     if not quiet:
         show_warnings(report)
+        show_anonymity(report.anonymity)
     raise typer.Exit(report.exit_code)
 
 

@@ -63,11 +63,12 @@ def show_table(title: str, columns: list[str], rows: list[list[object]], note: s
     console.print(table)
 
 
-def show_stage(report: StageReport, next_command: str = "", options: str = "") -> None:
-    """in = ok + failed + skipped, and the first failures; `options` are those that the command can't do without."""
+def show_stage(report: StageReport, next_command: str = "", options: str = "", command: str = "") -> None:
+    """in = ok + failed + skipped, and the first failures; `options` are those that the command can't do without, `command` is
+    what it is called where that isn't the stage's own name."""
     summary = [report.stage, report.total, report.ok, report.failed, report.skipped, report.done_now]
     show_table("", ["stage", "in", "ok", "failed", "skipped", "done now"], [summary])
-    _failures(report.failures, f"{report.stage} {options}".rstrip())
+    _failures(report.failures, f"{command or report.stage} {options}".rstrip())
     if next_command and report.ok:
         console.print(f"Next: [bold]{next_command}[/bold]")
 

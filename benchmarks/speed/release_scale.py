@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
+from benchmarks.speed.release_scan import walk
 from manifests.checks import verify
 from manifests.ids import clip_id, gesture_id, video_id
 from manifests.poses import Poses, write_poses
@@ -61,6 +61,7 @@ def _run(folder: Path, share: float, joints: int) -> None:
         tables["splits"] = splits_of(tables, parts)
     with _timed("build"):
         path = write_release(content, folder / "release", "1.0.0", quiet=True).path
+    _say_memory("up to here")
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     print(f"{size / 1e9:.2f} GB on disk")
     with _timed("verify"):
@@ -68,14 +69,14 @@ def _run(folder: Path, share: float, joints: int) -> None:
     print(f"{len(report.findings)} findings, {len(report.warnings)} warnings")
     release = open_release(path)
     clips = release.table("clips", ["clip_id", "n_frames"]).to_pylist()
-    with _timed("scan keypoints"):
-        read = sum(_bytes(shard) for shard in release.shards("poses"))
+    with _timed("scan keypoints, unpacked"):
+        read = sum(release.poses(clip).keypoints.nbytes for clip in release.clips_with_poses())
     print(f"{read / 1e9:.2f} GB of keypoints")
     seconds = _random_windows(release, clips, random)
     print(
         f"window of 64 frames: median {np.median(seconds) * 1e3:.2f} ms, p95 {np.quantile(seconds, 0.95) * 1e3:.2f} ms"
     )
-    print(f"most memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
+    _say_memory("all")
 
 
 def _simulated(folder: Path, random: np.random.Generator, share: float, joints: int) -> Content:
@@ -96,19 +97,11 @@ def _simulated(folder: Path, random: np.random.Generator, share: float, joints: 
         files[clip["clip_id"]] = folder / f"{clip['clip_id']}.parquet"
         boxes = np.tile(np.array([100, 100, 500, 700], np.float32), (n_frames, 1))
         write_poses(
-            Poses(clip["clip_id"], f"simulated{joints}", _walk(random, n_frames, joints), boxes), files[clip["clip_id"]]
+            Poses(clip["clip_id"], f"simulated{joints}", walk(random, n_frames, joints), boxes), files[clip["clip_id"]]
         )
     tables = {name: from_rows(TABLES[name], some) for name, some in rows.items()}
     tables |= {name: from_rows(TABLES[name], []) for name in ("proposals", "annotations")}
     return Content(tables, files, note="Simulated: poses walk at random.")
-
-
-def _walk(random: np.random.Generator, frames: int, joints: int) -> npt.NDArray[np.float32]:
-    keypoints = np.empty((frames, joints, 3), np.float32)
-    steps = random.standard_normal((frames, joints, 2), dtype=np.float32) * 0.7
-    keypoints[..., :2] = np.cumsum(steps, axis=0) + random.uniform(200, 600, (1, joints, 2))
-    keypoints[..., 2] = random.uniform(0.5, 1, (frames, joints))
-    return keypoints
 
 
 def _rows_of(i: int, person: str, n_frames: int) -> tuple[Row, Row]:
@@ -174,10 +167,6 @@ def _gestures(clip: Row, random: np.random.Generator, many: int) -> Iterator[Row
         }
 
 
-def _bytes(shard: Path) -> int:
-    return sum(batch.nbytes for batch in pq.ParquetFile(shard).iter_batches(64, columns=["keypoints"]))
-
-
 def _random_windows(release: Release, clips: list[Row], random: np.random.Generator) -> npt.NDArray[np.float64]:
     """Seconds of each of many windows, anywhere; the first of a shard, which reads its footer, is among them."""
     seconds = []
@@ -188,6 +177,10 @@ def _random_windows(release: Release, clips: list[Row], random: np.random.Genera
         release.window(clip["clip_id"], start, start + 64)
         seconds.append(time.perf_counter() - began)
     return np.asarray(seconds)
+
+
+def _say_memory(what: str) -> None:
+    print(f"most memory, {what}: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB", flush=True)
 
 
 @contextmanager

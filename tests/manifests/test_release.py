@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +136,18 @@ def test_people_are_divided_as_a_list_says(dataset: Path, tmp_path: Path):
     assert "The people of train and test were given." in (release.path / "DATASHEET.md").read_text()
 
 
+def test_less_may_be_said_of_people(dataset: Path):
+    with open_workspace(dataset) as workspace:
+        report = build(workspace, "1.0.0", coarsen=["birth_year:5", "country"], quiet=True)
+    players = open_release(report.path).table("players").to_pylist()
+    assert {(row["gender"], row["country"], row["birth_year"]) for row in players} == {("f", None, 1995)}
+    assert (report.anonymity.k, report.anonymity.people) == (2, 2)
+    assert (
+        "Less is said in it than is known: birth year by 5 years, country left out."
+        in (report.path / "DATASHEET.md").read_text()
+    )
+
+
 def test_what_a_kill_left_is_swept(dataset: Path):
     left = dataset / "releases" / ".1.0.0.partial" / "data" / "gestures"
     left.mkdir(parents=True)
@@ -140,6 +156,31 @@ def test_what_a_kill_left_is_swept(dataset: Path):
         built = build(workspace, "1.0.0", quiet=True).path
     assert verify(built).findings == ()
     assert not left.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reached", ["data/gestures", "meta/info.json", "SHA256SUMS"])
+def test_a_build_that_is_killed_leaves_nothing_half(built: Path, dataset: Path, reached: str):
+    code = """
+import sys
+from manifests.release_build import build
+from manifests.workspace import open_workspace
+with open_workspace(sys.argv[1]) as workspace:
+    build(workspace, "1.0.0", note="Annotators are simulated.", quiet=True)
+"""
+    building = subprocess.Popen([sys.executable, "-c", code, str(dataset)])
+    while building.poll() is None and not (dataset / "releases" / ".1.0.0.partial" / reached).exists():
+        time.sleep(0.001)
+    building.kill()
+    building.wait()
+    if reached != "SHA256SUMS":  # after which there is a moment in which the release may still become whole
+        assert building.returncode == -signal.SIGKILL
+        assert not (dataset / "releases" / "1.0.0").exists()
+    with open_workspace(dataset) as workspace:
+        again = build(workspace, "1.0.0", note="Annotators are simulated.", quiet=True).path
+    assert open_release(again).digest == open_release(built / "releases" / "1.0.0").digest
+    assert verify(again).findings == ()
+    assert [path.name for path in again.parent.iterdir()] == ["1.0.0"]
 
 
 def test_poses_of_one_clip_are_read_alone(release: Path):
