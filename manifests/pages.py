@@ -58,6 +58,8 @@ def value_pages(file: int, chunk: Any, levels: tuple[int, int]) -> list[Page] | 
             data = header[_DATA_HEADER]
             if header[_TYPE] != _DATA_PAGE or (data[_COUNT], data[_ENCODING]) != (1, _PLAIN):
                 return None
+            if header[_SIZE] < _LENGTH or header[_COMPRESSED] <= 0:
+                return None
             pages.append(Page(at + length, header[_COMPRESSED], header[_SIZE]))
             at += length + header[_COMPRESSED]
     except (KeyError, IndexError, ValueError, TypeError):  # longer, or other than a header of ours
@@ -75,9 +77,14 @@ def page_values(file: int, pages: Sequence[Page]) -> list[pa.Buffer]:
         return []
     first, last = pages[0].start, pages[-1].start + pages[-1].compressed
     packed = pa.py_buffer(os.pread(file, last - first, first))
-    return [
-        _ZSTD.decompress(packed.slice(page.start - first, page.compressed), page.size).slice(_LENGTH) for page in pages
-    ]
+    return [_value_of(packed.slice(page.start - first, page.compressed), page.size) for page in pages]
+
+
+def _value_of(packed: pa.Buffer, size: int) -> pa.Buffer:
+    page = _ZSTD.decompress(packed, size)
+    if int.from_bytes(page[:_LENGTH], "little") != size - _LENGTH:
+        raise OSError("a page is not as long as its value")
+    return page.slice(_LENGTH)
 
 
 def _struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:

@@ -210,7 +210,8 @@ def _joined(parts: list[_Floats], skip: int, frames: int) -> _Floats:
 
 def _open(path: Path) -> _Shard:
     try:
-        file = pq.ParquetFile(path)
+        # Reading ahead would start threads for what is mostly a few kilobytes.
+        file = pq.ParquetFile(path, pre_buffer=False)
         check_version(TABLES["poses"], file.schema_arrow, str(path))
         places = {file.metadata.schema.column(i).path: i for i in range(file.metadata.num_columns)}
         groups = []

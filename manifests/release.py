@@ -9,7 +9,8 @@ release/
 ├── croissant.json       all of it in words for machines
 ├── plots/               classes, gestures and people
 ├── meta/info.json       version, schema versions, counts, path template, the labels of its taxonomy, its history
-└── data/<table>/00000-of-00001.parquet
+├── data/<table>/00000-of-00001.parquet
+└── clips/<video_id>/<clip_id>.mp4, where it was built with pixels
 """
 
 from __future__ import annotations

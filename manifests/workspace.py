@@ -6,7 +6,8 @@ dataset/
 ├── opt_out.csv      people and videos that nobody may see any more (manifests/opt_out.py)
 ├── tables/          one Parquet file a table; poses/ holds one a clip
 ├── videos/          source recordings
-└── clips/           cut clips, a folder a video
+├── clips/           cut clips, a folder a video
+└── blurred/         the same with hidden faces, where a release asked for them
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from manifests.errors import BadInput, explain_write_errors
 from manifests.parquet import replacing
-from models.checkpoints import read_card
 from models.store import open_store
 
 __all__ = ["Forgotten", "forget_derived", "texts_in"]
@@ -99,7 +98,11 @@ def _flat(cell: str | list[str] | None) -> list[str]:
 
 
 def _trained_on(root: Path, digests: set[str]) -> Iterator[str]:
-    for path in sorted(root.rglob("*.safetensors")) if digests else ():
+    if not digests:
+        return
+    from models.checkpoints import read_card
+
+    for path in sorted(root.rglob("*.safetensors")):
         try:
             card = read_card(path)
         except BadInput:

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,8 +16,6 @@ import pyarrow.parquet as pq
 import typer
 from rich.text import Text
 
-from annotate.server import KEY, URL, Address, address_from_env, connect
-from annotate.withdraw import withdraw
 from manifests.errors import BadInput, MgcollectError, explain_write_errors
 from manifests.ids import video_id
 from manifests.names import holds_phrase
@@ -27,6 +25,9 @@ from manifests.workspace import Workspace, open_workspace
 from mgcollect.derived import Forgotten, forget_derived, texts_in
 from mgcollect.options import Dataset, Quiet
 from mgcollect.show import console
+
+if TYPE_CHECKING:
+    from annotate.server import Address
 
 __all__ = ["ForgetReport", "add_to", "forget_in"]
 
@@ -145,6 +146,9 @@ _AGAIN = "Label Studio could not be asked"
 
 def _withdraw(gone: _Gone, address: Address | None) -> tuple[int | None, list[str]]:
     """Take their tasks out of Label Studio; what can't be done is said, and doesn't undo what was done here."""
+    from annotate.server import KEY, URL, connect
+    from annotate.withdraw import withdraw
+
     if address is None:
         return None, [f"Label Studio: set {URL} and {KEY} and run this again, if clips were ever annotated there."]
     try:
@@ -267,6 +271,8 @@ def forget(
 
     Example:  mgcollect forget --player P0007
     """
+    from annotate.server import URL, address_from_env
+
     address = address_from_env() if os.environ.get(URL, "").strip() else None
     with open_workspace(dataset) as workspace, workspace.working("forget"):
         report = forget_in(workspace, player=player, video=video, address=address)

@@ -310,7 +310,7 @@ def test_any_window_is_what_the_whole_clip_has_there(built: Path, i: int, start:
 
 @pytest.mark.parametrize("joints", [17, 133])
 def test_windows_across_row_groups_and_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, joints: int):
-    monkeypatch.setattr("manifests.release_build._BLOCKS_PER_SHARD", 100)
+    monkeypatch.setattr("manifests.pose_shards._BLOCKS_PER_SHARD", 100)
     lengths = {"a": 64 * 90, "b": 10, "c": 64 * 70 + 1, "d": 64 * 8}
     folder, files = tmp_path / "r", {}
     for clip, n in lengths.items():
