@@ -95,13 +95,18 @@ def read_timeline(path: Path | str) -> Timeline:
     return Timeline(pts.astype(np.int64), last + length, time_base)
 
 
-def open_stretch(path: Path | str, timeline: Timeline, start_pts: int, end_pts: int, *, seek: bool = True) -> Any:
+def open_stretch(
+    path: Path | str, timeline: Timeline, start_pts: int, end_pts: int, *, seek: bool = True, needed_only: bool = False
+) -> Any:
     """ffmpeg-python's stream of exactly the frames in `[start_pts, end_pts)`, with square pixels and an even size.
 
     Stamps are those of the file, in units of its time base. Decoding starts at a keyframe before the stretch, or with `seek`
-    off at the start of the file. Sound is never read.
+    off at the start of the file. With `needed_only`, frames that no other frame is built on are not decoded; the others
+    are the same to the bit. Sound is never read.
     """
     options: dict[str, Any] = {**SAFE_INPUT, "copyts": None}
+    if needed_only:
+        options["skip_frame"] = "noref"
     seconds = float(start_pts * timeline.time_base) - _SEEK_MARGIN_S
     if seek and seconds > float(timeline.start_pts * timeline.time_base):
         options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{seconds:.6f}"}
@@ -123,6 +128,7 @@ def read_frames(
     *,
     every: int | None = None,
     width: int = 640,
+    needed_only: bool = False,
 ) -> Iterator[Frame]:
     """Decode a stretch of a video, one frame in memory at a time.
 
@@ -130,6 +136,7 @@ def read_frames(
         start_pts, end_pts: the stretch `[start_pts, end_pts)`; the whole video unless given.
         every: only the first frame, the last one, and between them one each time this many units have passed.
         width: pictures wider than this are scaled down to it.
+        needed_only: leave out the frames that no other frame is built on, which many encoders make every second one.
 
     Raises:
         UnreadableVideo: nothing can be decoded.
@@ -141,7 +148,8 @@ def read_frames(
     if len(expected) == 0:
         return
     for seek in (True, False):
-        frames = _decode(open_stretch(path, timeline, start, end, seek=seek), every, int(expected[-1]), width, path)
+        stream = open_stretch(path, timeline, start, end, seek=seek, needed_only=needed_only)
+        frames = _decode(stream, every, int(expected[-1]), width, path)
         with closing(frames):
             first = next(frames, None)
             # Where an index is wrong, seeking lands too late. Then, and only then, decode from the start of the file.

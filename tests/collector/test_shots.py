@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scenedetect import AdaptiveDetector, detect
 
-from collector.frames import Frame, Image, read_timeline
-from collector.shots import find_shots, without_flashes
+from collector.flashes import without_flashes
+from collector.frames import Frame, Image, read_frames, read_timeline
+from collector.shots import find_shots
 from mgcollect.demo.footage import PressConference
 from tests.collector.pictures import write_video
 
@@ -89,6 +92,79 @@ def test_variable_rate_and_a_late_start(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", images, times, "-bf", "0", "-copyts")
     assert cuts(path) == [24, 54]
     assert [shot.start_s for shot in find_shots(path)] == pytest.approx([0, 2, 3])
+
+
+ENCODERS = {
+    "scene cuts": ["-preset", "medium"],
+    "no scene cuts": ["-preset", "veryfast", "-x264-params", "scenecut=0"],
+    "short open groups": ["-preset", "medium", "-x264-params", "scenecut=0:keyint=25:open-gop=1"],
+    "long runs of B-frames": ["-preset", "medium", "-x264-params", "scenecut=0:bframes=16:b-adapt=0:ref=16"],
+    "keyframes only": ["-g", "1"],
+    "x265": ["-c:v", "libx265", "-x265-params", "log-level=error"],
+    "MPEG-4": ["-c:v", "mpeg4", "-q:v", "4", "-bf", "2", "-sc_threshold", "1000000000"],
+    "MPEG-2": ["-c:v", "mpeg2video", "-q:v", "4", "-bf", "2", "-sc_threshold", "1000000000"],
+    "VP9": ["-c:v", "libvpx-vp9", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "8"],
+}
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_whatever_the_encoder(tmp_path: Path, encoder: str) -> None:
+    """A cutaway of six frames, one of eight back to back with a cut, a flash amid a shot and one on a cut's first frame."""
+    images = film([(1, 45), (2, 6), (1, 50), (3, 8), (4, 50)], {20: 0.9, 21: 0.9, 101: 0.8, 130: 1.0})
+    assert cuts(write_video(tmp_path / "a.mkv", images, RATE, *ENCODERS[encoder])) == [45, 51, 101, 109]
+
+
+def interview(faces: Sequence[tuple[int, int]], caption_from: int | None = None) -> list[Image]:
+    """Faces of (seed, frames), each nodding before one and the same wall; a caption comes up at some frame."""
+    wall = np.full((180, 320, 3), (150, 110, 60), np.uint8)
+    images = []
+    for seed, frames in faces:
+        random = np.random.default_rng(seed)
+        face = cv2.resize(random.integers(60, 200, (7, 5, 3), dtype=np.uint8), (60, 84), interpolation=cv2.INTER_CUBIC)
+        for n in range(frames):
+            image = wall.copy()
+            y = 20 + round(3 * np.sin(n / 4))
+            image[y : y + 84, 130:190] = face
+            if caption_from is not None and len(images) >= caption_from:
+                image[135:170, 20:300] = cv2.resize(wall[:35, :280] // 2, (280, 35))
+                image[145:160, 30:290:8] = 255
+            images.append(image)
+    return images
+
+
+@pytest.mark.parametrize("encoder", ["scene cuts", "no scene cuts"])
+def test_two_people_before_one_backdrop(tmp_path: Path, encoder: str) -> None:
+    """Too small a change for PySceneDetect, but another face stands where the first one was."""
+    path = write_video(tmp_path / "a.mp4", interview([(1, 40), (2, 37), (1, 40)]), RATE, *ENCODERS[encoder])
+    assert detect(str(path), AdaptiveDetector()) == []
+    assert cuts(path) == [40, 77]
+
+
+def test_a_caption_is_no_cut(tmp_path: Path) -> None:
+    assert cuts(write_video(tmp_path / "a.mp4", interview([(1, 80)], caption_from=40), RATE)) == []
+
+
+def test_frames_are_left_out_where_the_encoder_sees_cuts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a cut with calm around it, what the other frames are built on is enough."""
+    asked = []
+
+    def watching(*arguments: Any, **options: Any) -> Iterator[Frame]:
+        asked.append(options)
+        return read_frames(*arguments, **options)
+
+    monkeypatch.setattr("collector.shots.read_frames", watching)
+    path = write_video(tmp_path / "a.mp4", film([(1, 50), (2, 40), (3, 50)]), RATE, *ENCODERS["scene cuts"])
+    assert cuts(path) == [50, 90]
+    assert [options.get("needed_only") for options in asked] == [True]
+
+
+def test_a_slow_dissolve_is_no_cut(tmp_path: Path) -> None:
+    one, other = film([(1, 60)]), film([(2, 60)])
+    mixed = [
+        np.asarray(cv2.addWeighted(a, 1 - weight, b, weight, 0), np.uint8)
+        for a, b, weight in zip(one, other, np.clip((np.arange(60) - 15) / 30, 0, 1), strict=True)
+    ]
+    assert cuts(write_video(tmp_path / "a.mp4", mixed, RATE, *ENCODERS["scene cuts"])) == []
 
 
 def test_a_single_frame_is_a_shot(tmp_path: Path) -> None:
