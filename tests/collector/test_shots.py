@@ -120,11 +120,13 @@ def interview(faces: Sequence[tuple[int, int]], caption_from: int | None = None)
     images = []
     for seed, frames in faces:
         random = np.random.default_rng(seed)
-        face = cv2.resize(random.integers(60, 200, (7, 5, 3), dtype=np.uint8), (60, 84), interpolation=cv2.INTER_CUBIC)
+        face = cv2.resize(
+            random.integers(60, 200, (7, 5, 3), dtype=np.uint8), (100, 130), interpolation=cv2.INTER_CUBIC
+        )
         for n in range(frames):
             image = wall.copy()
-            y = 20 + round(3 * np.sin(n / 4))
-            image[y : y + 84, 130:190] = face
+            y = 10 + round(3 * np.sin(n / 4))
+            image[y : y + 130, 110:210] = face
             if caption_from is not None and len(images) >= caption_from:
                 image[135:170, 20:300] = cv2.resize(wall[:35, :280] // 2, (280, 35))
                 image[145:160, 30:290:8] = 255
