@@ -31,7 +31,7 @@ _CONFIDENCE = 0.4  # of a detection, to count as a person
 _SAME_PLACE = 0.3  # IoU of two boxes, to be one person a look apart
 _ANOTHER = 0.28  # difference in appearance from which somebody is another person though in the same place: a missed cut
 _LOST_S = 1.0  # a person unseen for longer is another track when seen again
-_STIR = 10  # levels by which a patch of the picture must change to be worth a look
+_STIR = 20  # levels by which a patch of the picture must change to be worth a look
 _PATCHES = (32, 18)  # across and down
 
 Floats = npt.NDArray[np.float32]
