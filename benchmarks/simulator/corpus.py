@@ -99,7 +99,7 @@ def simulate(
     Args:
         people: how many different people.
         videos: how many videos in all.
-        skeleton: "coco17" or "coco133" (COCO-WholeBody's order); the first 17 joints are the same.
+        skeleton: "coco17" or "coco_wholebody133" (COCO-WholeBody's order); the first 17 joints are the same.
         first_video: leave out the videos before this one, for workers that share a corpus.
         shares: of each class, instead of the field's long tail.
         corpus: all the settings at once, instead of single ones.

@@ -45,7 +45,7 @@ class Score:
 
 def measure(seed: int, *, people: int = 40, videos: int = 80, minutes: float = 8.0) -> Iterator[Score]:
     """Score ridge and trees on both skeletons, with and without the estimator's noise; three tenths of the people are for the test."""
-    for skeleton in ("coco17", "coco133"):
+    for skeleton in ("coco17", "coco_wholebody133"):
         for noise in (1.0, 0.0):
             windows, labels, owners = _windows(seed, people, videos, minutes, skeleton, noise)
             train = owners < 0.7 * people

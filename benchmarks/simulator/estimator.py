@@ -1,7 +1,7 @@
 """A simulated pose estimator: the camera's true points in, what an estimator would say of them out.
 
 Its noise is that of `noise_table.py`. A hidden joint is guessed: near its true place, pulled into the picture, with the low
-confidence and the wide spread that the real estimator shows there. Feet, face and hands (`coco133`) have no measured rows; they
+confidence and the wide spread that the real estimator shows there. Feet, face and hands (`coco_wholebody133`) have no measured rows; they
 are given those of the ankles, the nose and the wrists.
 """
 
@@ -42,7 +42,7 @@ from benchmarks.simulator.scene import Scene, body_points, face_points_of, hand_
 
 __all__ = ["N_JOINTS", "estimate"]
 
-N_JOINTS = {"coco17": 17, "coco133": 133}
+N_JOINTS = {"coco17": 17, "coco_wholebody133": 133}
 
 Bools = npt.NDArray[np.bool_]
 
@@ -92,7 +92,7 @@ def estimate(
     """What a pose estimator says of a scene.
 
     Args:
-        skeleton: "coco17" or "coco133"; the first 17 joints are the same in both.
+        skeleton: "coco17" or "coco_wholebody133"; the first 17 joints are the same in both.
         body_rng, fine_rng: the video's generators of noise, of the body and of feet, face and hands.
         noise: factor on the errors of place. 0 is a perfect estimator: true places, full confidence, nothing hidden or lost.
 
@@ -105,7 +105,7 @@ def estimate(
     hidden = hidden_joints(scene, camera, points, picture, everything)
     boxes, scale = _boxes(scene, camera, picture, hidden)
     keypoints = np.empty((scene.n_frames, N_JOINTS[skeleton], 3), np.float32)
-    fine = _fine_pictures(scene, camera, picture) if skeleton == "coco133" else []
+    fine = _fine_pictures(scene, camera, picture) if skeleton == "coco_wholebody133" else []
     if noise == 0:
         for start, view in [(0, _rows(picture, 0, 17)), *((start, view) for start, view, _, _ in fine)]:
             _write(keypoints, start, view.u, view.v, np.ones_like(view.u))

@@ -182,7 +182,7 @@ def test_wrong_settings_are_refused(wrong, message):
 def test_the_default_is_hard_for_a_ridge_but_not_hopeless():
     """Across people, a ridge on noisy positions beats the largest class and is far from what the true movement gives away."""
     scores = {(s.skeleton, s.noise, s.method): s for s in measure(1, people=20, videos=20, minutes=6)}
-    ridge, truth = scores["coco17", 1.0, "ridge"], scores["coco133", 0.0, "trees"]
+    ridge, truth = scores["coco17", 1.0, "ridge"], scores["coco_wholebody133", 0.0, "trees"]
     assert ridge.top1 > ridge.largest_class + 0.05
     assert ridge.top1 < 0.55
     assert truth.top1 > ridge.top1 + 0.15  # 25 points and more with a few thousand gestures to learn from

@@ -5,10 +5,12 @@ import pytest
 
 from benchmarks.simulator import simulate
 from benchmarks.simulator.camera import HEIGHT, WIDTH, Camera, project
+from benchmarks.simulator.estimator import N_JOINTS
 from benchmarks.simulator.fit_noise import fit
 from benchmarks.simulator.noise_table import CONFIDENCE, LOST, SPREAD
 from manifests.errors import BadInput
 from manifests.poses import Poses
+from models.skeletons import skeleton as models_skeleton
 
 CAMERA = Camera(
     yaw=0.0,
@@ -37,7 +39,7 @@ def test_a_camera_to_the_left_sees_the_left_shoulder_nearer():
     assert 0 < picture.u[0, 0] - picture.u[1, 0] < 100  # 40 cm at 250 pixels a metre, seen at an angle
 
 
-@pytest.mark.parametrize("skeleton", ["coco17", "coco133"])
+@pytest.mark.parametrize("skeleton", ["coco17", "coco_wholebody133"])
 def test_poses_are_what_an_estimator_gives(skeleton):
     for video in simulate(**SMALL, skeleton=skeleton):
         k, boxes = video.poses.keypoints, video.poses.boxes
@@ -56,15 +58,20 @@ def test_poses_are_what_an_estimator_gives(skeleton):
 
 
 def test_the_first_seventeen_joints_are_the_same_in_both_skeletons():
-    for small, large in zip(simulate(**SMALL), simulate(**SMALL, skeleton="coco133"), strict=True):
+    for small, large in zip(simulate(**SMALL), simulate(**SMALL, skeleton="coco_wholebody133"), strict=True):
         assert np.array_equal(small.poses.keypoints, large.poses.keypoints[:, :17])
         assert np.array_equal(small.poses.boxes, large.poses.boxes, equal_nan=True)
         assert small.gestures == large.gestures
 
 
+@pytest.mark.parametrize("name", N_JOINTS)
+def test_the_models_read_its_skeletons(name):
+    assert models_skeleton(name).n_columns == N_JOINTS[name]
+
+
 def test_wholebody_order():
     """Face and hands hang where the body's own joints are."""
-    video = next(simulate(**SMALL, skeleton="coco133", noise=0))
+    video = next(simulate(**SMALL, skeleton="coco_wholebody133", noise=0))
     k = video.poses.keypoints[:, :, :2]
     gap = lambda a, b: np.linalg.norm(k[:, a] - k[:, b], axis=1).max()  # noqa: E731
     assert gap(9, 91) == pytest.approx(0, abs=1e-3)  # left wrist, root of the left hand
@@ -157,5 +164,5 @@ def test_fit_refuses_what_it_cannot_measure():
     nobody = Poses("empty", "coco17", np.zeros((50, 17, 3), np.float32), np.full((50, 4), np.nan, np.float32))
     with pytest.raises(BadInput, match="30 frames"):
         fit([nobody])
-    with pytest.raises(BadInput, match="coco133"):
-        fit([Poses("other", "coco133", np.zeros((50, 133, 3), np.float32), np.zeros((50, 4), np.float32))])
+    with pytest.raises(BadInput, match="coco_wholebody133"):
+        fit([Poses("other", "coco_wholebody133", np.zeros((50, 133, 3), np.float32), np.zeros((50, 4), np.float32))])
