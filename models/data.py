@@ -8,6 +8,7 @@ of its seed.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from models.store import SEEN, PoseStore
 __all__ = ["Batch", "Windows", "draw_items", "draw_windows", "whole_items", "windows"]
 
 Floats = npt.NDArray[np.float32]
+Reals = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 
 
@@ -101,7 +103,7 @@ def whole_items(store: PoseStore, items: Ints, share: float = 1.0) -> tuple[Floa
     return (store.starts[items] + (available - length) / 2).astype(np.float64), length
 
 
-def windows(store: PoseStore, items: Ints, start: Floats, length: Floats, frames: int) -> Batch:
+def windows(store: PoseStore, items: Ints, start: Reals, length: Reals, frames: int) -> Batch:
     """Gather windows, resample each to `frames` by linear interpolation, and normalise it to its body frame.
 
     Where one of two neighbouring frames has a joint unseen, the other's position is taken; where both have, it stays unseen.

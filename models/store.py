@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from manifests.parquet import replacing, write_text
 from manifests.provenance import made_by
 from models.skeletons import Skeleton, skeleton
 
-__all__ = ["SEEN", "STORE_FORMAT", "Item", "PoseStore", "Recording", "open_store", "write_store"]
+__all__ = ["SEEN", "STORE_FORMAT", "Item", "PoseStore", "Recording", "hold_store", "open_store", "write_store"]
 
 STORE_FORMAT = 1
 SEEN = 0.05  # confidence above which a joint counts as seen
@@ -82,7 +83,7 @@ class PoseStore:
     Attributes:
         path: its folder.
         skeleton: the joints, in the canonical order of `skeleton.joints`.
-        poses: (frames, joints, dims + 1) memory-mapped float32.
+        poses: (frames, joints, dims + 1) float32, memory-mapped unless the store is held in memory.
         starts: (items,) first row of each item.
         ends: (items,) one past the last row.
         labels: (items,) class index, -1 if unknown.
@@ -98,7 +99,7 @@ class PoseStore:
 
     path: Path
     skeleton: Skeleton
-    poses: np.memmap[tuple[int, int, int], np.dtype[np.float32]]
+    poses: Floats
     starts: Ints
     ends: Ints
     labels: Ints
@@ -206,6 +207,42 @@ def write_store(
     return open_store(out)
 
 
+def hold_store(
+    recordings: Sequence[Recording],
+    skeleton_name: str,
+    *,
+    classes: Sequence[str] = (),
+    y_down: bool = False,
+    in_body_frame: bool = False,
+) -> PoseStore:
+    """A store in memory, for a few recordings that are looked at once. As `write_store`, without a folder or a digest.
+
+    Raises:
+        BadInput: as `write_store`.
+    """
+    joint_set, columns, blocks, frames = skeleton(skeleton_name), _Columns(), [], 0
+    for recording in recordings:
+        blocks.append(_block(recording, joint_set))
+        _add_items(columns, recording, frames)
+        frames += len(blocks[-1])
+    if not columns.name:
+        raise BadInput("There is no recording to prepare: the source has no clip with poses.")
+    poses = np.concatenate(blocks)
+    return _store(
+        Path(),
+        joint_set,
+        poses,
+        vars(columns),
+        {
+            "classes": classes,
+            "y_down": y_down,
+            "in_body_frame": in_body_frame,
+            "gapless": (poses[..., -1] > SEEN).all(),
+            "digest": "",
+        },
+    )
+
+
 def _block(recording: Recording, joint_set: Skeleton) -> Floats:
     both = np.concatenate([recording.positions, recording.confidence[..., None]], axis=-1, dtype="<f4")
     chosen = joint_set.select(both)
@@ -255,6 +292,12 @@ def open_store(path: Path | str) -> PoseStore:
         raise BadInput(f"{path}: no prepared poses here ({Path(error.filename).name} is missing).") from error
     except (ValueError, KeyError, TypeError, pa.ArrowInvalid) as error:
         raise BadInput(f"{path}: the prepared poses are damaged ({error}). Prepare them anew.") from error
+    return _store(path, joint_set, poses, items, info)
+
+
+def _store(
+    path: Path, joint_set: Skeleton, poses: Floats, items: dict[str, list[Any]], info: Mapping[str, Any]
+) -> PoseStore:
     return PoseStore(
         path=path,
         skeleton=joint_set,
