@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from annotate.matching import temporal_iou
 from annotate.opinions import Opinion, Segment
+from manifests.segments import temporal_iou
 
 __all__ = ["Mark", "candidates"]
 

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from manifests.segments import temporal_iou
+
 __all__ = [
     "Segments",
     "average_precision",
@@ -22,7 +24,6 @@ __all__ = [
     "greedy_hits",
     "lenient_found",
     "strict_found",
-    "temporal_iou",
     "top_by_clip",
 ]
 
@@ -55,29 +56,6 @@ class Segments:
     def by_score(self) -> Segments:
         """By falling score; equal scores by clip, start, end and class, so that the order of the rows doesn't matter."""
         return self[np.lexsort((self.label, self.span[:, 1], self.span[:, 0], self.clip, -self.score))]
-
-
-def temporal_iou(a: Ints, b: Ints) -> Floats:
-    """Intersection over union of every segment in `a` with every segment in `b`.
-
-    Args:
-        a: (n, 2) half-open frame ranges `[start, end)`.
-        b: (m, 2) likewise.
-
-    Returns:
-        (n, m) in [0, 1].
-
-    Raises:
-        ValueError: a range is empty or reversed; the message names its row.
-    """
-    for name, spans in (("a", a), ("b", b)):
-        if len(bad := np.flatnonzero(spans[:, 0] >= spans[:, 1])):
-            raise ValueError(f"{name}, row {bad[0]}: {spans[bad[0]].tolist()} is empty or reversed")
-    start = np.maximum(a[:, None, 0], b[None, :, 0])
-    end = np.minimum(a[:, None, 1], b[None, :, 1])
-    both = np.clip(end - start, 0, None)
-    either = (a[:, 1] - a[:, 0])[:, None] + (b[:, 1] - b[:, 0])[None, :] - both
-    return np.asarray(both / either)
 
 
 def greedy_hits(true: Segments, found: Segments, tiou: float) -> npt.NDArray[np.bool_]:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotate.kinematic import spot
-from annotate.matching import temporal_iou
 from manifests.poses import Poses
+from manifests.segments import temporal_iou
 from manifests.taxonomy import LABELS
 
 FPS = Fraction(25)

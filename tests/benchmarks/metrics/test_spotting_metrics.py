@@ -12,9 +12,9 @@ from benchmarks.metrics.spotting import (
     greedy_hits,
     lenient_found,
     strict_found,
-    temporal_iou,
     top_by_clip,
 )
+from manifests.segments import temporal_iou
 
 
 def segments(*rows):
@@ -37,16 +37,6 @@ def _ap(true, found, tiou):
     return average_precision(
         greedy_hits(true, found, tiou), np.ones((1, len(found))), np.array([len(true)], dtype=float)
     )[0]
-
-
-def test_temporal_iou_by_hand():
-    found = temporal_iou(np.array([[0, 10], [5, 6]]), np.array([[5, 15], [10, 20], [0, 10]]))
-    assert found == pytest.approx(np.array([[5 / 15, 0, 1], [1 / 10, 0, 1 / 10]]))
-
-
-def test_an_empty_segment_is_refused_by_its_row():
-    with pytest.raises(ValueError, match=r"b, row 1: \[4, 4\] is empty or reversed"):
-        temporal_iou(np.array([[0, 1]]), np.array([[0, 1], [4, 4]]))
 
 
 def test_average_precision_by_hand():
