@@ -8,16 +8,16 @@ widths, so that the size of the picture doesn't matter. A joint that was not see
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
 
-from annotate.matching import temporal_iou
 from manifests.poses import Poses
+from manifests.segments import temporal_iou
+from models.spot.candidates import TOP, Candidate
 
-__all__ = ["MODEL_VERSION", "Candidate", "spot"]
+__all__ = ["MODEL_VERSION", "spot"]
 
 MODEL_VERSION = "kinematic-spotter-1"
 
@@ -35,7 +35,6 @@ _LOUDEST = 2.0  # strengths are cut here; a candidate's score is its mean streng
 _SHORTEST_S = 0.25
 _SMOOTH_S = 0.2
 _SAME = 0.5  # temporal IoU from which two candidates are one, with both their labels
-_TOP = 5
 
 # Where each cue reaches strength 1, in shoulder widths or shoulder widths a second.
 _HAND_TO_HEAD, _HAND_TO_HAND, _HAND_TO_ARM, _HAND_TO_HIP = 0.22, 0.40, 0.22, 0.25
@@ -43,21 +42,6 @@ _HAND_SPEED, _TRUNK_SPEED, _SHOULDER_SPEED = 1.6, 0.30, 0.40
 _CHIN_LIFT, _NECK_LOSS = 0.05, 0.08
 _HAND_LENGTH = 0.35  # of the forearm, from the wrist to the middle of the fingers
 _HEAD_BREADTHS = 2.4  # shoulder widths, in distances between the ears: the stand-in where shoulders are out of view
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A candidate gesture on frames `[start, end)`.
-
-    Attributes:
-        labels: at most 5, the most likely first.
-        scores: of the labels, above 0 to 1, falling.
-    """
-
-    start: int
-    end: int
-    labels: tuple[str, ...]
-    scores: tuple[float, ...]
 
 
 def spot(poses: Poses, fps: Fraction) -> list[Candidate]:
@@ -219,7 +203,7 @@ def _candidates(cue: Cue, shortest: int) -> Iterator[Candidate]:
             (label for label in strength if strength[label] > 0), key=lambda label: (-strength[label], label)
         )
         scores = [float(strength[label] / _LOUDEST) for label in labels]
-        yield Candidate(start, end, tuple(labels[:_TOP]), tuple(scores[:_TOP]))
+        yield Candidate(start, end, tuple(labels[:TOP]), tuple(scores[:TOP]))
 
 
 def _hysteresis(strength: Series) -> list[tuple[int, int]]:
@@ -247,7 +231,7 @@ def _joined(loud: Candidate, quiet: Candidate) -> Candidate:
     best = dict(zip(quiet.labels, quiet.scores, strict=True))
     for label, score in zip(loud.labels, loud.scores, strict=True):
         best[label] = max(score, best.get(label, 0.0))
-    labels = sorted(best, key=lambda label: (-best[label], label))[:_TOP]
+    labels = sorted(best, key=lambda label: (-best[label], label))[:TOP]
     return Candidate(loud.start, loud.end, tuple(labels), tuple(best[label] for label in labels))
 
 

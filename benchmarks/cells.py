@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.choice import methods_for
 from benchmarks.corpus import Corpus
 from benchmarks.memory import PeakMemory, available_memory
-from benchmarks.methods import Method, methods_for
+from benchmarks.methods import Method
 from benchmarks.scores import Result
 from benchmarks.tasks import TASKS
 from collector.local_engine import in_process, on_processes

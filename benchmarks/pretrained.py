@@ -1,8 +1,7 @@
-"""MG-FM as a method: embeddings from a checkpoint that `pretrain` wrote, its weights left as they are."""
+"""Checkpoints as methods: embeddings by a pre-trained MG-FM, detections by a trained spotter; their weights stay as they are."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,32 +12,38 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.corpus import Sample
+from benchmarks.held import hold
 from benchmarks.methods import Method
 from manifests.errors import BadInput, ItemFailed
 from manifests.ids import file_sha256
-from models.checkpoints import MODEL
+from manifests.poses import Poses
+from models.checkpoints import MODEL, read_card
+from models.spot.candidates import Candidate
 
 __all__ = ["pretrained"]
 
-_NAME = "mg-fm"
+_NAME, _SPOTTER = "mg-fm", "spotter"
 
 
 def pretrained(checkpoint: Path | str) -> Method:
-    """The method `mg-fm` of a checkpoint.
+    """The method of a checkpoint: `mg-fm` of what `mgcollect pretrain` wrote, `spotter` of what `mgcollect train spot` did.
+
+    A spotter that was trained on the same release has learned from its train people only, whom no task tests.
 
     Args:
-        checkpoint: the folder that `mgcollect pretrain` wrote, or the file of weights in it.
+        checkpoint: the folder, or the file of weights in it.
 
     Raises:
-        BadInput: there is no pre-trained MG-FM.
+        BadInput: there is no checkpoint of either kind.
     """
     path = Path(checkpoint)
-    path = path / MODEL if path.is_dir() else path
-    encoder, _ = _load(str(path.resolve()))
+    path = (path / MODEL if path.is_dir() else path).resolve()
+    if read_card(path).kind == "spotter":
+        count = sum(weights.numel() for weights in _load_spotter(str(path)).network.parameters())
+        return Method(_SPOTTER, spot=_Spot(str(path)), parameters=_Parameters(count), digest=file_sha256(path))
+    encoder, _ = _load(str(path))
     parameters = sum(weights.numel() for weights in encoder.parameters())
-    return Method(
-        _NAME, embed=_Embed(str(path.resolve())), parameters=_Parameters(parameters), digest=file_sha256(path)
-    )
+    return Method(_NAME, embed=_Embed(str(path)), parameters=_Parameters(parameters), digest=file_sha256(path))
 
 
 @dataclass(frozen=True)
@@ -70,30 +75,34 @@ class _Embed:
         import torch
 
         from models.features import features
-        from models.store import Item, Recording, write_store
 
         encoder, frames = _load(self.path)
-        kinds = {(sample.poses.skeleton, sample.poses.dims, sample.poses.unit) for sample in samples}
-        if len(kinds) != 1:
-            raise ItemFailed(f"MG-FM embeds gestures of one skeleton at a time, not {sorted(kinds)}.", kind="skeleton")
-        ((skeleton, _, unit),) = kinds
-        recordings = (
-            Recording(
-                sample.poses.positions,
-                sample.poses.confidence,
-                sample.player_id,
-                (Item(str(i), 0, len(sample.poses.keypoints)),),
-            )
-            for i, sample in enumerate(samples)
-        )
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # sums then come in the same order on every machine
         try:
-            with tempfile.TemporaryDirectory(prefix="mgcollect-") as folder:
-                store = write_store(recordings, Path(folder) / "store", skeleton, y_down=unit == "pixel")
-                order = np.argsort(store.names.astype(np.int64))
-                return features(encoder, store, order, frames=frames)
-        except BadInput as error:
-            raise ItemFailed(str(error), kind="skeleton") from error
+            return features(encoder, hold(samples), np.arange(len(samples)), frames=frames)
         finally:
             torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _load_spotter(path: str) -> Any:
+    from models.spot.spotter import load_spotter
+
+    return load_spotter(path)[0]
+
+
+@dataclass(frozen=True)
+class _Spot:
+    """Picklable, so that other processes load the weights themselves."""
+
+    path: str
+
+    def __call__(self, poses: Poses, fps: float) -> list[Candidate]:
+        """All candidates of a clip, however doubtful: the metrics look at their order."""
+        from models.spot.detect import spot
+
+        try:
+            return spot(_load_spotter(self.path), poses, fps)
+        except BadInput as error:
+            raise ItemFailed(str(error), kind="skeleton") from error

@@ -25,11 +25,12 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from benchmarks.cells import Cell, ScoreCells, compute, kept, workers_that_fit
+from benchmarks.choice import methods_for
 from benchmarks.corpus import Corpus, describe, many
 from benchmarks.differences import Drawn
 from benchmarks.duplicates import split_notes
 from benchmarks.figures import draw_figures
-from benchmarks.methods import Method, methods_for
+from benchmarks.methods import Method
 from benchmarks.pages import html_page, markdown_page
 from benchmarks.pretrained import pretrained
 from benchmarks.report import BenchmarkReport, Cost, Failure, NotScored
@@ -57,7 +58,7 @@ def benchmark(
     *,
     tasks: Sequence[str] | None = None,
     methods: Sequence[str | Method] | None = None,
-    checkpoint: Path | str | None = None,
+    checkpoints: Sequence[Path | str] = (),
     seeds: int = 3,
     engine: str = "local",
     workers: int | None = 0,
@@ -71,7 +72,7 @@ def benchmark(
         tasks: names of `benchmarks.tasks.TASKS`; all by default.
         methods: names, `proposals:<model version>`, paths of Python files (see `benchmarks.methods`) or methods; by default all
             built in, and the proposals of every model in the release.
-        checkpoint: a pre-trained MG-FM, scored beside the other methods.
+        checkpoints: a pre-trained MG-FM, a spotter, scored beside the other methods.
         seeds: how many, from 0.
         engine: "local" or "ray" (see `collector.engine`).
         workers: how many processes compute cells; 0 computes here; None takes as many as cores and memory allow.
@@ -86,7 +87,7 @@ def benchmark(
     if seeds < 1:
         raise BadInput(f"--seeds {seeds}: give 1 or more.")
     release, out = open_release(release_path), Path(out)
-    found = methods_for(release, methods, [] if checkpoint is None else [pretrained(checkpoint)])
+    found = methods_for(release, methods, [pretrained(path) for path in checkpoints])
     corpus = Corpus(release)
     release_digest = _digest(release)
     protocol = corpus.protocol()

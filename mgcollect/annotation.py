@@ -25,20 +25,40 @@ Overlap = Annotated[
 
 def propose(
     dataset: Dataset = _DATASET,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="What `mgcollect train spot` wrote [the kinematic spotter, a baseline]."),
+    ] = None,
+    recall: Annotated[
+        float,
+        typer.Option(
+            "--recall", help="Share of each class's gestures that a trained spotter should find, as far as it can."
+        ),
+    ] = 0.9,
     engine: EngineOption = "local",
     retry: RetryOption = None,
     workers: Workers = 1,
     quiet: Quiet = False,
 ) -> None:
-    """Propose gestures from the poses. For now by a kinematic spotter, which is a baseline and named so.
+    """Propose gestures from the poses: by a trained spotter, or by rule, which is a baseline and named so.
 
-    Example:  mgcollect propose --workers 4
+    Each clip's proposals are of the last model that was asked. The higher --recall is, the more candidates there are.
+
+    Example:  mgcollect propose --checkpoint spotter --workers 4
     """
     from annotate.propose import propose as run
     from collector.engine import parse_retry
 
     with open_workspace(dataset) as workspace:
-        report = run(workspace, retry=parse_retry(retry), engine=engine, workers=workers, quiet=quiet)
+        report = run(
+            workspace,
+            checkpoint=checkpoint,
+            recall=recall,
+            retry=parse_retry(retry),
+            engine=engine,
+            workers=workers,
+            quiet=quiet,
+        )
     if not quiet:
         show_stage(report, "mgcollect annotate push")
     raise typer.Exit(report.exit_code)

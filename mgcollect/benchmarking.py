@@ -26,7 +26,8 @@ def benchmark(
     task: Annotated[list[str] | None, typer.Option("--task", help="Only this task; may be repeated.")] = None,
     method: Annotated[list[str] | None, typer.Option("--method", help="Only this method: a name, or FILE.py.")] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option("--checkpoint", help="Score MG-FM too, with these pre-trained weights.")
+        list[Path] | None,
+        typer.Option("--checkpoint", help="Score this pre-trained MG-FM, or this spotter, too; may be repeated."),
     ] = None,
     workers: Annotated[
         int | None,
@@ -51,7 +52,7 @@ def benchmark(
         out,
         tasks=task,
         methods=method,
-        checkpoint=checkpoint,
+        checkpoints=checkpoint or (),
         seeds=seeds,
         engine=engine,
         workers=workers,

@@ -24,8 +24,8 @@ from benchmarks.metrics.spotting import (
 from benchmarks.recognise import number
 from benchmarks.scores import Result
 from manifests.errors import ItemFailed
-from manifests.splits import SPOTTING
 from manifests.tables import Row
+from models.spot.streams import judged_clips
 
 NAME = "spotting"
 SHOWN = ("f1_strict", "map", "ar_10")
@@ -53,7 +53,7 @@ def requirements(corpus: Corpus) -> list[str]:
 
 def can(method: Method) -> bool:
     """Whether the method can do it."""
-    return method.proposals_of is not None
+    return method.proposals_of is not None or method.spot is not None
 
 
 def score(corpus: Corpus, method: Method, seed: int) -> Result:
@@ -66,10 +66,8 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     clips = sorted(_judged_clips(corpus))
     owners = [corpus.clips[clip]["player_id"] for clip in clips]
     places = {clip: i for i, clip in enumerate(clips)}
-    proposals = corpus.release.table("proposals").to_pylist()
     true = _segments(corpus.all_gestures, places, corpus.taxonomy)
-    mine = [row for row in proposals if row["model_version"] == method.proposals_of]
-    found = _segments(mine, places, corpus.taxonomy).by_score()
+    found = _segments(_detections(corpus, method, clips), places, corpus.taxonomy).by_score()
     folds = corpus.protocol_for(owners).folds(owners)
     person, n_people = number(owners)
 
@@ -89,13 +87,27 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     return result
 
 
+def _detections(corpus: Corpus, method: Method, clips: list[str]) -> list[Row]:
+    """Rows of clip_id, start, end, label and score."""
+    if method.spot is None:
+        proposals = corpus.release.table("proposals").to_pylist()
+        return [row for row in proposals if row["model_version"] == method.proposals_of]
+    rows: list[Row] = []
+    for clip_id in clips:
+        clip = corpus.clips[clip_id]
+        try:
+            poses = corpus.release.poses(clip_id)
+        except KeyError:
+            continue  # no poses, no detections: its gestures count as missed
+        for candidate in method.spot(poses, clip["fps_num"] / clip["fps_den"]):
+            where = {"clip_id": clip_id, "start": candidate.start, "end": candidate.end}
+            rows.append({**where, "label": candidate.labels[0], "score": candidate.scores[0]})
+    return rows
+
+
 def _judged_clips(corpus: Corpus) -> set[str]:
-    """The release's streams for spotting; where it names none, the clips that somebody judged."""
-    if streams := corpus.sides(SPOTTING, "clip"):
-        return set(streams) & corpus.clips.keys()
-    said = corpus.release.table("annotations", ["clip_id", "verdict"]).to_pylist()
-    judged = {row["clip_id"] for row in said if row["verdict"] != "unusable"}
-    return (judged | {row["clip_id"] for row in corpus.all_gestures}) & corpus.clips.keys()
+    said = corpus.release.table("annotations", ["clip_id", "verdict"])
+    return judged_clips(said, corpus.release.table("gestures", ["clip_id"])) & corpus.clips.keys()
 
 
 def _segments(rows: list[Row], places: dict[str, int], taxonomy: tuple[str, ...]) -> Segments:

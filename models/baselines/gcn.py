@@ -1,15 +1,16 @@
-"""Graph convolutions over the skeleton: ST-GCN++ and CTR-GCN.
+"""Graph convolutions over the skeleton: ST-GCN, ST-GCN++ and CTR-GCN.
 
+ST-GCN: Yan, Xiong, Lin: Spatial Temporal Graph Convolutional Networks, AAAI 2018 (arXiv 1801.07455).
 ST-GCN++: Duan, Wang, Chen, Lin: PYSKL, ACM MM 2022 (arXiv 2205.09443), section 3.
 CTR-GCN: Chen, Zhang, Yuan, Li, Deng, Hu: Channel-wise Topology Refinement Graph Convolution, ICCV 2021 (arXiv 2107.12213).
 
-Both stack ten blocks of a convolution over joints and one over time; they differ in how joints are joined and in the branches of
+All stack ten blocks of a convolution over joints and one over time; they differ in how joints are joined and in the branches of
 the convolution over time. Input is a batch of normalised positions; absent joints are 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from models.data import Batch
 from models.skeletons import Skeleton
 
-__all__ = ["CTRGCN", "STGCNPlusPlus", "graph"]
+__all__ = ["CTRGCN", "STGCN", "STGCNPlusPlus", "graph"]
 
 _WIDTHS = (64, 64, 64, 64, 128, 128, 128, 256, 256, 256)
 _HALVED = (4, 7)  # blocks that halve the frames
@@ -46,19 +47,20 @@ class _Network(nn.Module):
         n_classes: int,
         space: Callable[[int, int, Tensor], nn.Module],
         over_time: Callable[[int, int], nn.Module],
+        widths: Sequence[int] = _WIDTHS,
     ) -> None:
         super().__init__()
         joints = graph(skeleton)
         self.norm = nn.BatchNorm1d(3 * joints.shape[1])
-        before = (3, *_WIDTHS[:-1])
+        before = (3, *widths[:-1])
         self.blocks = nn.ModuleList(
             _Block(
                 space(before[index], width, joints), over_time(width, stride), before[index], width, stride, index > 0
             )
-            for index, width in enumerate(_WIDTHS)
+            for index, width in enumerate(widths)
             for stride in (2 if index in _HALVED else 1,)
         )
-        self.head = nn.Linear(_WIDTHS[-1], n_classes)
+        self.head = nn.Linear(widths[-1], n_classes)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """{"loss"}: cross entropy of the labels."""
@@ -70,7 +72,7 @@ class _Network(nn.Module):
         return logits
 
     def embed(self, batch: Batch) -> Tensor:
-        """(batch, 256)"""
+        """(batch, last width), 256 as published"""
         n, frames, joints, _ = batch.positions.shape
         flat = self.norm(batch.positions.permute(0, 2, 3, 1).reshape(n, joints * 3, frames))
         x = flat.view(n, joints, 3, frames).permute(0, 2, 3, 1)  # (n, channels, frames, joints)
@@ -78,6 +80,13 @@ class _Network(nn.Module):
             x = block(x)
         pooled: Tensor = x.mean((2, 3))
         return pooled
+
+
+class STGCN(_Network):
+    """ST-GCN; 3.10 million parameters (published: 3.1) for 25 joints and 60 classes."""
+
+    def __init__(self, skeleton: Skeleton, n_classes: int, widths: Sequence[int] = _WIDTHS) -> None:
+        super().__init__(skeleton, n_classes, _WeighedGraph, _NineFrames, widths)
 
 
 class STGCNPlusPlus(_Network):
@@ -108,6 +117,24 @@ class _Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.over_time(self.space(x))
         return F.relu(out + self.skip(x) if self.skip is not None else out)
+
+
+class _WeighedGraph(nn.Module):
+    """The skeleton's three graphs, each edge with a learned weight."""
+
+    graph: Tensor
+
+    def __init__(self, width_in: int, width: int, joints: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("graph", joints.clone(), persistent=False)
+        self.importance = nn.Parameter(torch.ones_like(joints))
+        self.conv = nn.Conv2d(width_in, width * len(joints), 1)
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, _, frames, joints = x.shape
+        apart = self.conv(x).view(n, len(self.graph), -1, frames, joints)
+        return F.relu(self.norm(torch.einsum("nkctv,kvw->nctw", apart, self.graph * self.importance)))
 
 
 class _LearnedGraph(nn.Module):
@@ -152,6 +179,13 @@ class _RefinedGraph(nn.Module):
             total = total + torch.einsum("ncuv,nctv->nctu", refined, value(x))
         assert isinstance(total, Tensor)
         return F.relu(self.norm(total) + self.skip(x))
+
+
+class _NineFrames(nn.Sequential):
+    """A convolution over nine frames."""
+
+    def __init__(self, width: int, stride: int) -> None:
+        super().__init__(_normed(nn.Conv2d(width, width, (9, 1), (stride, 1), (4, 0))), nn.Dropout(0.1))
 
 
 class _SixBranches(nn.Module):

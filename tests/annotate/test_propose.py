@@ -6,10 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from annotate.propose import propose
-from manifests.ids import proposal_id
+from annotate.propose import find_spotter, propose
+from manifests.errors import BadInput
+from manifests.ids import file_sha256, proposal_id
 from manifests.poses import write_poses
+from manifests.taxonomy import LABELS
+from models.checkpoints import Card
+from models.settings import to_mapping
+from models.spot.calibration import Calibration
+from models.spot.network import SpotNetwork, SpotterNetwork
+from models.spot.spotter import SpotSettings, Spotter, save_spotter
 from tests.annotate.datasets import dataset
 from tests.annotate.test_kinematic import hand_at, poses, simulated
 
@@ -53,6 +61,50 @@ def test_a_second_run_does_nothing_and_new_poses_are_done_again(workspace):
     report = propose(workspace, workers=0, quiet=True)
     assert (report.done_now, report.ok, report.failed) == (1, 3, 1)
     assert {row["clip_id"] for row in workspace.read("proposals").to_pylist()} == {"c1", "c3"}
+
+
+@pytest.fixture
+def spotter(tmp_path):
+    """A checkpoint that knows the 32 classes and has learned nothing."""
+    torch.manual_seed(0)
+    shape = SpotNetwork(width=8, levels=2, context=1)
+    found = Spotter(SpotterNetwork(shape, len(LABELS)), LABELS, Calibration(1.0, 3.0, np.zeros((100, len(LABELS)))))
+    save_spotter(tmp_path / "spotter", found, Card("spotter", to_mapping(SpotSettings(network=shape)), classes=LABELS))
+    return tmp_path / "spotter"
+
+
+def test_by_a_trained_spotter(workspace, spotter):
+    propose(workspace, workers=0, quiet=True)
+    report = propose(workspace, checkpoint=spotter, workers=0, quiet=True)
+    assert (report.done_now, report.ok, report.failed) == (4, 2, 2)
+    assert [(item, kind) for item, kind, _ in report.failures] == [("c3", "pose_length"), ("c5", "skeleton")]
+    sha256 = file_sha256(spotter / "model.safetensors")
+    rows = workspace.read("proposals").to_pylist()
+    assert rows
+    for row in rows:
+        assert row["model_version"] == f"spotter-{sha256[:12]}"
+        assert row["made_by"].endswith(f"sha256:{sha256}")
+        assert 0 <= row["start"] < row["end"] <= 50
+        assert len(row["top_labels"]) == len(row["top_scores"]) == 5
+        assert (row["top_labels"][0], row["top_scores"][0]) == (row["label"], row["score"])
+    assert propose(workspace, checkpoint=spotter, workers=0, quiet=True).done_now == 0
+    # Another wish, and another model, are other proposals.
+    assert propose(workspace, checkpoint=spotter, recall=0.5, workers=0, quiet=True).done_now == 4
+    assert propose(workspace, workers=0, quiet=True).done_now == 4
+    assert {row["model_version"] for row in workspace.read("proposals").to_pylist()} == {"kinematic-spotter-1"}
+
+
+def test_a_wrong_checkpoint_is_refused_before_anything_is_done(workspace, spotter, tmp_path):
+    for path, message in ((tmp_path, "there is no checkpoint"), (spotter / "model.safetensors", None)):
+        if message:
+            with pytest.raises(BadInput, match=message):
+                propose(workspace, checkpoint=path, workers=0, quiet=True)
+        else:
+            assert propose(workspace, checkpoint=path, workers=0, quiet=True).done_now == 4
+    with pytest.raises(BadInput, match="other classes, such as 'touching_ears'"):
+        find_spotter(spotter, [label for label in LABELS if label != "touching_ears"])
+    with pytest.raises(BadInput, match="--recall 0"):
+        propose(workspace, recall=0, quiet=True)
 
 
 @pytest.mark.slow

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.choice import load_method, methods_for
 from benchmarks.corpus import Corpus
-from benchmarks.methods import BUILT_IN, Method, embed, load_method, methods_for, predict
+from benchmarks.methods import BUILT_IN, Method, embed, predict
 from manifests.errors import BadInput, ItemFailed
 from manifests.taxonomy import LABELS
 

@@ -15,6 +15,9 @@ from models.checkpoints import Card, save_weights
 from models.mgfm import MGFM, NetworkSettings
 from models.pretrain import PretrainSettings
 from models.settings import to_mapping
+from models.spot.calibration import Calibration
+from models.spot.network import SpotNetwork, SpotterNetwork
+from models.spot.spotter import SpotSettings, Spotter, save_spotter
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ def test_it_is_scored_beside_the_others(make_release, checkpoint, tmp_path):
         tmp_path / "out",
         tasks=["unsupervised"],
         methods=["kinematics-ridge"],
-        checkpoint=checkpoint,
+        checkpoints=[checkpoint],
         seeds=1,
         quiet=True,
     )
@@ -64,6 +67,31 @@ def test_the_number_of_weights(checkpoint):
 
     numbers = sum(tensor.size for tensor in load_file(checkpoint / "model.safetensors").values())
     assert 0 < method.parameters(None) <= numbers
+
+
+def test_a_spotter_is_scored_on_whole_clips(make_release, tmp_path):
+    torch.manual_seed(0)
+    shape = SpotNetwork(width=8, levels=2, context=1)
+    release = make_release(3, each=2)
+    calibration = Calibration(1.0, 2.0, np.zeros((100, len(release.labels))))
+    spotter = Spotter(SpotterNetwork(shape, len(release.labels)), release.labels, calibration)
+    card = Card("spotter", to_mapping(SpotSettings(network=shape)), classes=release.labels)
+    save_spotter(tmp_path / "spotter", spotter, card)
+    report = benchmark(
+        release.path,
+        tmp_path / "out",
+        tasks=["spotting"],
+        methods=[],
+        checkpoints=[tmp_path / "spotter"],
+        seeds=1,
+        quiet=True,
+    )
+    assert report.exit_code == 0, report.failures
+    scores = {score.metric: score.value for score in report.scores if score.method == "spotter"}
+    assert {"map", "ar_100", "f1_strict"} <= scores.keys()
+    # It knows nothing, and proposes hundreds of stretches: some overlap a gesture, hardly any is right.
+    assert scores["ar_100"] > 0
+    assert scores["f1_strict"] < 0.2
 
 
 def test_no_checkpoint_there(tmp_path):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from benchmarks.choice import methods_for
 from benchmarks.corpus import FEW_PEOPLE, Corpus
-from benchmarks.methods import BUILT_IN, Method, methods_for
+from benchmarks.methods import BUILT_IN, Method
 from benchmarks.report import summarise
 from benchmarks.tasks import TASKS, emotion, retrieval, semi_supervised, spotting, supervised, unsupervised
 from manifests.errors import ItemFailed

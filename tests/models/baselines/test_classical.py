@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.baselines.classical import hand_made_features, ridge
+from models.baselines.classical import hand_made_features, ridge, rocket_features, series
 from models.prepare import prepare_pyskl
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
@@ -33,6 +33,25 @@ def test_ridge_finds_what_is_linear():
     x = rng.normal(size=(200, 10)).astype(np.float32) * 100 + 7
     y = (x[:, 2] > x[:, 5]).astype(np.int64)
     assert (ridge(x[:100], y[:100], x[100:]) == y[100:]).mean() > 0.9
+
+
+def test_series_are_channels_of_coordinates(store):
+    found = series(store, np.arange(3), 48)
+    assert found.shape == (3, 34, 48)
+    positions = hand_made_features(store, np.arange(3), frames=48).reshape(3, 48, 34)
+    np.testing.assert_array_equal(found.transpose(0, 2, 1), positions)
+
+
+@pytest.mark.slow
+def test_random_convolutions_tell_rates_apart(store):
+    """By the package that is published with the method, which compiles itself when it first runs."""
+    pytest.importorskip("aeon", reason="the extra [rocket] is not installed")
+    train, test = store.where("train"), store.where("test")
+    known, asked = rocket_features(series(store, train), [series(store, test)], kernels=500)
+    assert known.shape[0] == len(train)
+    assert known.shape[1] == asked.shape[1] >= 400
+    assert ((known >= 0) & (known <= 1)).all()  # shares of positive values
+    assert (ridge(known, store.labels[train], asked) == store.labels[test]).mean() > 0.9
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data is absent")

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from models.baselines.gcn import CTRGCN, STGCNPlusPlus, graph
+from models.baselines.gcn import CTRGCN, STGCN, STGCNPlusPlus, graph
 from models.skeletons import skeleton
 from models.speed import random_batch
 
 KINECT = skeleton("kinect25")
 
 
-@pytest.mark.parametrize(("network", "published"), [(STGCNPlusPlus, 1.40e6), (CTRGCN, 1.46e6)])
+@pytest.mark.parametrize(("network", "published"), [(STGCN, 3.1e6), (STGCNPlusPlus, 1.40e6), (CTRGCN, 1.46e6)])
 def test_parameter_counts_are_the_published_ones(network, published):
     count = sum(parameter.numel() for parameter in network(KINECT, 60).parameters())
     assert count == pytest.approx(published, rel=0.012)
@@ -25,7 +25,7 @@ def test_graph_by_hand():
     assert ((inward.sum(0) - 1).abs() < 1e-6).logical_or(inward.sum(0) == 0).all()
 
 
-@pytest.mark.parametrize("network", [STGCNPlusPlus, CTRGCN])
+@pytest.mark.parametrize("network", [STGCN, STGCNPlusPlus, CTRGCN])
 def test_shapes_for_any_skeleton(network):
     for joints, frames in (("kinect25", 32), ("natops8", 51)):
         batch = random_batch(2, frames, joints)
@@ -34,7 +34,7 @@ def test_shapes_for_any_skeleton(network):
         assert model.embed(batch).shape == (2, 256)
 
 
-@pytest.mark.parametrize("network", [STGCNPlusPlus, CTRGCN])
+@pytest.mark.parametrize("network", [STGCN, STGCNPlusPlus, CTRGCN])
 def test_it_learns_a_batch_by_heart(network):
     torch.manual_seed(0)
     batch = random_batch(6, 16, "natops8")

@@ -1,0 +1,55 @@
+"""The baselines as methods: each fits, predicts or embeds, whatever it is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks import baselines
+from benchmarks.baselines import BASELINES
+from benchmarks.choice import methods_for
+from benchmarks.corpus import Corpus
+from benchmarks.methods import embed, predict
+from models.skeletons import skeleton
+
+NETWORKS = [name for name in BASELINES if name != "minirocket"]
+
+
+@pytest.fixture
+def corpus(make_release):
+    return Corpus(make_release(2, each=3))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_is_trained_and_asked(corpus, monkeypatch, name):
+    monkeypatch.setattr(baselines, "_BATCH", 4)
+    monkeypatch.setattr(baselines, "_FRAMES", 16)
+    method = BASELINES[name]
+    short = replace(method.fit, recipe=replace(method.fit.recipe, steps=1))
+    labels = corpus.labels.copy()
+    labels[::2] = -1
+    if name in ("skeleton-clr", "predict-cluster", "mamp"):
+        labels[:] = -1  # they need none
+    fitted = short(corpus.samples, labels, corpus.taxonomy, 0)
+    vectors = embed(method, fitted, corpus.samples)
+    assert len(vectors) == len(corpus.samples)
+    alone = embed(method, fitted, corpus.samples[:1])
+    np.testing.assert_allclose(vectors[:1], alone, rtol=1e-3, atol=1e-4)
+    if method.predict:
+        found = predict(method, fitted, corpus.samples, corpus.taxonomy)
+        np.testing.assert_allclose(found.scores.sum(1), 1, rtol=1e-4)
+    assert method.parameters(fitted) > 1000
+
+
+def test_they_are_scored_where_they_are_named(make_release):
+    release = make_release(2)
+    assert not BASELINES.keys() & {method.name for method in methods_for(release)}
+    assert [method.name for method in methods_for(release, ["ctr-gcn", "mamp"])] == ["ctr-gcn", "mamp"]
+
+
+def test_every_recipe_builds_what_is_published_for_any_joints():
+    for name in NETWORKS:
+        module = BASELINES[name].fit.recipe.build(skeleton("kinect25"), 60)
+        assert sum(weights.numel() for weights in module.parameters()) > 1e5, name
