@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from manifests.errors import BadInput
 from mgcollect.options import Quiet
-from mgcollect.show_training import show_embedding, show_pretraining, show_recognition
+from mgcollect.show_training import (
+    show_embedding,
+    show_emotion,
+    show_pretraining,
+    show_recognition,
+    show_sample,
+    show_spotting,
+)
+
+if TYPE_CHECKING:
+    from models.store import PoseStore
 
 __all__ = ["Config", "Dataset", "Fresh", "Overrides", "Release", "add_to", "source_of"]
 
@@ -31,6 +41,9 @@ def pretrain(
     overrides: Overrides = None,
     release: Release = None,
     dataset: Dataset = None,
+    sample: Annotated[
+        Path | None, typer.Option("--sample", help="What `mgcollect sample` drew, instead of a release or a dataset.")
+    ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder for weights, log and prepared poses.")] = Path("mgfm"),
     size: Annotated[Literal["tiny", "small", "base"] | None, typer.Option("--size", help="Of the network.")] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", min=0.01, help="Stop after this long.")] = None,
@@ -58,12 +71,58 @@ def pretrain(
     limit = [] if minutes is None else [f"training.minutes={minutes}", "training.steps=1000000000"]
     probing = ["probe_every=100"] if probe_people else []
     settings = load_settings(PretrainSettings, config, [*shape, *limit, *probing, *(overrides or [])])
-    store, held_out = prepare_pretraining(
-        source_of(release, dataset), out, protocol=protocol, probe_people=probe_people, seed=settings.training.seed
+    store, held_out = (
+        prepare_pretraining(
+            source_of(release, dataset), out, protocol=protocol, probe_people=probe_people, seed=settings.training.seed
+        )
+        if sample is None
+        else (_drawn(sample, release, protocol, probe_people), None)
     )
     run([store], out, settings, held_out=held_out, quiet=quiet)
     if not quiet:
         show_pretraining(out, read_card(out))
+
+
+def _drawn(sample: Path, release: Path | None, protocol: str | None, probe_people: int) -> PoseStore:
+    """What `mgcollect sample` drew; whose poses it holds was decided there."""
+    from models.store import open_store
+
+    if release or protocol or probe_people:
+        raise BadInput(
+            "--sample goes without --release, --protocol and --probe-people: give those to `mgcollect sample`."
+        )
+    return open_store(sample)
+
+
+def sample(
+    overrides: Overrides = None,
+    release: Release = None,
+    dataset: Dataset = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the drawn windows, their scores and a page.")] = Path(
+        "sample"
+    ),
+    share: Annotated[float | None, typer.Option("--share", help="Of all windows, above 0 and up to 1.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="Take this protocol's train people only, such as cross_subject.")
+    ] = None,
+    config: Config = None,
+    quiet: Quiet = False,
+) -> None:
+    """Draw the windows that are worth pre-training on, balanced over people and kinds of movement.
+
+    Scored are confidence, hands and face in view, being alone, a steady camera, and movement of the size of a micro-gesture.
+
+    Example:  mgcollect sample --release dataset/releases/1.0.0 --share 0.2 --out sample drawing.people=0.5
+    """
+    from models.sampling.sample import SampleSettings
+    from models.sampling.sample import sample as run
+    from models.settings import load_settings
+
+    wanted = [] if share is None else [f"drawing.share={share}"]
+    settings = load_settings(SampleSettings, config, [*wanted, *(overrides or [])])
+    report = run(source_of(release, dataset), out, settings, protocol=protocol, quiet=quiet)
+    if not quiet:
+        show_sample(out, report)
 
 
 def size_overrides(size: str) -> list[str]:
@@ -142,6 +201,64 @@ def recognise(
         show_recognition(out, len(labelled), result)
 
 
+def spot(
+    overrides: Overrides = None,
+    release: Release = None,
+    dataset: Dataset = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="What `mgcollect pretrain` wrote: its features beside the poses."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for weights, log and prepared poses.")] = Path("spotter"),
+    config: Config = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train a spotter to find gestures in whole clips, for `mgcollect propose`; the same command again goes on where it was.
+
+    It learns from the clips of the cross-subject split's train people; some of them are held out to calibrate its scores.
+
+    Example:  mgcollect train spot --release dataset/releases/1.0.0 --out spotter training.steps=3000
+    """
+    from models.pretrain import load_encoder
+    from models.settings import load_settings
+    from models.spot.detect import default_device
+    from models.spot.spotter import SpotSettings
+    from models.spot.streams import read_streams
+    from models.spot.train import train_spot
+
+    settings = load_settings(SpotSettings, config, overrides or [])
+    encoder = None if checkpoint is None else load_encoder(checkpoint)[0]
+    streams = read_streams(source_of(release, dataset), out / "poses")
+    _, report = train_spot(streams, out, settings, encoder=encoder, device=default_device(), quiet=quiet)
+    if not quiet:
+        show_spotting(out, report)
+
+
+def emotion(
+    checkpoint: Annotated[Path, typer.Option("--checkpoint", help="What `mgcollect pretrain` wrote.")],
+    overrides: Overrides = None,
+    release: Release = None,
+    dataset: Dataset = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the weights and prepared poses.")] = Path("emotion"),
+    config: Config = None,
+    quiet: Quiet = False,
+) -> None:
+    """Learn to tell won from lost matches by the gestures of a recording, and which of them say so.
+
+    Example:  mgcollect train emotion --release dataset/releases/1.0.0 --checkpoint mgfm --out emotion width=64
+    """
+    from models.emotion import EmotionSettings, read_recordings, train_emotion
+    from models.pretrain import load_encoder
+    from models.settings import load_settings
+
+    settings = load_settings(EmotionSettings, config, overrides or [])
+    encoder, _ = load_encoder(checkpoint)
+    recordings = read_recordings(source_of(release, dataset), out / "poses")
+    _, report = train_emotion(recordings, out, encoder, settings, quiet=quiet)
+    if not quiet:
+        show_emotion(out, report)
+
+
 def source_of(release: Path | None, dataset: Path | None) -> Path:
     """The folder to take poses from: the release if one is named, else the dataset."""
     source = release or dataset or Path("dataset")
@@ -154,8 +271,10 @@ def source_of(release: Path | None, dataset: Path | None) -> Path:
 
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
+    app.command()(sample)
     app.command()(pretrain)
     app.command()(embed)
     group = typer.Typer(no_args_is_help=True, help="Train models that stand on MG-FM.")
-    group.command()(recognise)
+    for command in (recognise, spot, emotion):
+        group.command()(command)
     app.add_typer(group, name="train")

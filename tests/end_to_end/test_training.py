@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.simulated import Size, simulated_release
 from manifests.errors import BadInput
 from manifests.release import open_release
 from mgcollect.main import app
@@ -16,13 +15,6 @@ from models.checkpoints import read_card
 from tests.end_to_end.commands import mgcollect
 
 SMALL = ("training.batch_size=8", "training.steps=4", "training.log_every=2", "network.width=32", "network.heads=2")
-
-
-@pytest.fixture(scope="module")
-def release(tmp_path_factory) -> Path:
-    return simulated_release(
-        tmp_path_factory.mktemp("simulated"), Size(people=4, videos=4, minutes=1.0, seed=3), quiet=True
-    )
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +53,15 @@ def test_a_recogniser_from_a_checkpoint_and_from_nothing(release, checkpoint, tm
         assert set(card.metrics) == {"top1", "top5", "mean_class_accuracy"}
     done = mgcollect("embed", "--release", release, "--checkpoint", tmp_path / "tuned")
     assert (done.returncode, "holds a recogniser, not a pre-trained MG-FM" in done.stderr) == (2, True)
+
+
+def test_outcomes_are_learned_from_gestures(release, checkpoint, tmp_path):
+    done = mgcollect(
+        *("train", "emotion", "--release", release, "--checkpoint", checkpoint, "--out", tmp_path / "e"),
+        "training.steps=2",
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_card(tmp_path / "e").kind == "emotion"
 
 
 @pytest.mark.parametrize(
