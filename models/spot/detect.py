@@ -84,10 +84,11 @@ def _windows(spotter: Spotter, store: PoseStore, item: int, step: float, device:
     network = spotter.network.to(device)
     network.eval()
     length = int(store.lengths[item])
-    frames = min(_FRAMES, _up(int(np.ceil(length / step)), network.multiple))
+    longest = _up(_FRAMES, network.multiple)
+    frames = min(longest, _up(int(np.ceil(length / step)), network.multiple))
     # A window's edges move on by whole points, so that the points of all windows lie on one grid.
-    onward = frames - 2 * _MARGIN if frames == _FRAMES else frames
-    firsts = np.arange(0, max(length / step - (2 * _MARGIN if frames == _FRAMES else 0), 1), onward) * step
+    overlap = 2 * _MARGIN if frames == longest else 0
+    firsts = np.arange(0, max(length / step - overlap, 1), frames - overlap) * step
     middles, _ = network.points(frames)
     stride = network.settings.stride
     for at in range(0, len(firsts), _AT_ONCE):
