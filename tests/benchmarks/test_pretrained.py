@@ -89,9 +89,7 @@ def test_a_spotter_is_scored_on_whole_clips(make_release, tmp_path):
     assert report.exit_code == 0, report.failures
     scores = {score.metric: score.value for score in report.scores if score.method == "spotter"}
     assert {"map", "ar_100", "f1_strict"} <= scores.keys()
-    # It knows nothing, and proposes hundreds of stretches: some overlap a gesture, hardly any is right.
-    assert scores["ar_100"] > 0
-    assert scores["f1_strict"] < 0.2
+    assert scores["f1_strict"] < 0.2  # it has learned nothing
 
 
 def test_no_checkpoint_there(tmp_path):

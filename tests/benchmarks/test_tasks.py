@@ -11,6 +11,7 @@ from benchmarks.tasks import TASKS, emotion, retrieval, semi_supervised, spottin
 from manifests.errors import ItemFailed
 from manifests.splits import EMOTION, SPOTTING, parts_of
 from manifests.taxonomy import LABELS
+from models.spot.candidates import Candidate
 
 MAJORITY, KINEMATICS = BUILT_IN["majority"], BUILT_IN["kinematics-ridge"]
 
@@ -261,6 +262,26 @@ def test_spotting_what_is_there_is_perfect(make_release):
     assert values.pop("ar_5") == pytest.approx(5 / 6)
     assert set(values.values()) == {1.0}
     assert {f"map_tiou_0.{i}" for i in range(1, 8)} <= values.keys()
+
+
+def test_a_method_that_looks_at_the_poses_is_asked_clip_by_clip(make_release):
+    """One that is told the truth is as good as the proposals that are the truth, but for one clip, in which it is silent."""
+    release = make_release(3)
+    corpus = Corpus(release)
+    of_clip = {}
+    for row in corpus.all_gestures:
+        of_clip.setdefault(row["clip_id"], []).append(Candidate(row["start"], row["end"], (row["label"],), (0.9,)))
+    silent = min(of_clip)
+
+    def spot(poses, fps):
+        assert len(poses.keypoints) == corpus.clips[poses.clip_id]["n_frames"]
+        assert fps == corpus.clips[poses.clip_id]["fps_num"] / corpus.clips[poses.clip_id]["fps_den"]
+        return [] if poses.clip_id == silent else of_clip[poses.clip_id]
+
+    values = _values(spotting.score(corpus, Method("told", spot=spot), 0))
+    found = 1 - len(of_clip[silent]) / len(corpus.all_gestures)
+    assert values["ar_100"] == pytest.approx(found)
+    assert values["f1_strict"] == pytest.approx(2 * found / (1 + found))
 
 
 def test_spotting_by_hand(make_release):
