@@ -42,8 +42,8 @@ class Drawing:
     share: float = 0.2
     sharpness: float = 1.0
     people: float = 1.0
-    clusters: int = 32
-    balance: float = 0.5
+    clusters: int = 128
+    balance: float = 1.0
     seed: int = 0
 
 

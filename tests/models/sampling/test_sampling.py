@@ -105,7 +105,7 @@ def corpus():
 def test_good_windows_are_drawn_and_people_balanced():
     store = corpus()
     scored = score_windows(store, quiet=True)
-    drawn = draw(store, scored, Drawing(share=0.3, clusters=4))
+    drawn = draw(store, scored, Drawing(share=0.3, clusters=4, balance=0.5))
     lively = scored.item[drawn.rows] % 2 == 1
     assert lively.mean() > 0.85
     both = store.people[scored.item]
@@ -142,14 +142,18 @@ def test_drawn_windows_are_the_same_poses(tmp_path):
 
 
 def test_a_sample_is_pretrained_on_and_shown(tmp_path):
-    report = sample_store(corpus(), tmp_path / "s", SampleSettings(drawing=Drawing(share=0.2)), quiet=True)
+    report = sample_store(
+        corpus(), tmp_path / "s", SampleSettings(drawing=Drawing(share=0.2, clusters=4, balance=0.5)), quiet=True
+    )
     assert report.mean_score[1] > 1.7 * report.mean_score[0]
     assert report.people == 2
     page = report.page.read_text()
     assert f"{report.drawn:,} of {report.windows:,} windows" in page
     assert page.count("<svg") == 2
     assert "http://" not in page.split("<svg", 1)[0]
-    again = sample_store(corpus(), tmp_path / "t", SampleSettings(drawing=Drawing(share=0.2)), quiet=True)
+    again = sample_store(
+        corpus(), tmp_path / "t", SampleSettings(drawing=Drawing(share=0.2, clusters=4, balance=0.5)), quiet=True
+    )
     assert again.page.read_text() == page
     settings = load_settings(
         PretrainSettings,
