@@ -46,14 +46,14 @@ def test_action_points_are_seconds_around_them(tmp_path):
 
 
 def test_points_by_hand():
-    """A third of a second is ten frames; a detection finds one point, of its class, in its stream."""
+    """333 ms are just short of ten frames; a detection finds one point, of its class, in its stream."""
     true = Segments(
         np.array([0, 0, 0, 1]), np.array([[35, 65], [60, 90], [35, 65], [35, 65]]), np.array([0, 0, 1, 0]), np.ones(4)
     )
     given = Segments(
-        np.array([0, 0, 0]), np.array([[50, 68], [40, 62], [0, 80]]), np.array([0, 0, 1]), np.array([0.9, 0.8, 0.7])
+        np.array([0, 0, 0]), np.array([[50, 68], [40, 62], [0, 82]]), np.array([0, 0, 1]), np.array([0.9, 0.8, 0.7])
     )
-    # Middles 59, 51 and 40: near 50, near 50 again (taken, and 75 is far), and near the other class's 50.
+    # Middles 59, 51 and 41: near 50, near 50 again (taken, and 75 is far), and near the other class's 50.
     assert point_hits(true, given).tolist() == [True, False, True, False]
 
 
