@@ -219,6 +219,58 @@ _ALL = (
         ),
         key=("clip_id",),
         version=2,
+        completed_by=(Completion("exclusions", "clip_id", ("kept", "reason")),),
+    ),
+    Table(
+        "duplicates",
+        "a stretch of a recording that another recording shows too, and better",
+        (
+            _must("video_id", pa.string()),  # gives way
+            _must("start_s", pa.float64()),  # seconds from its first frame, [start, end)
+            _must("end_s", pa.float64()),
+            _must("other_video_id", pa.string()),
+            _must("other_start_s", pa.float64()),
+            _must("kind", pa.string()),  # copy: of nearly all of both; excerpt: of nearly all of one; overlap
+            _must("share", pa.float32()),  # of the video that the other shows, all stretches together
+            _must("other_share", pa.float32()),  # of the other that the video shows
+            _must("agreement", pa.float32()),  # correlation of what changes in the pictures, 0 to 1
+            _may("kept_video_id", pa.string()),  # kept in its place; empty where the video is kept but for this stretch
+            _must("made_by", pa.string()),
+        ),
+        key=("video_id", "other_video_id", "start_s"),
+    ),
+    Table(
+        "quality",
+        "what can be measured of a clip that was cut (see collector/quality.py)",
+        (
+            _must("clip_id", pa.string()),
+            _must("pose_confidence", pa.float32()),  # 0 to 1
+            _must("face_share", pa.float32()),  # share of the frames that show it
+            _must("left_hand_share", pa.float32()),
+            _must("right_hand_share", pa.float32()),
+            _must("hand_share", pa.float32()),  # at least one
+            _must("people", pa.float32()),  # as in clips
+            _may("face_size", pa.float32()),  # pixels between the eyes
+            _may("camera_speed", pa.float32()),  # as in clips
+            _may("face_blur", pa.float32()),  # 0 sharp, 1 blurred
+            _may("hand_blur", pa.float32()),
+            _may("face_motion", pa.float32()),  # shoulder widths a second
+            _may("hand_motion", pa.float32()),
+            _must("made_by", pa.string()),
+        ),
+        key=("clip_id",),
+    ),
+    Table(
+        "exclusions",
+        "a clip that was cut and is not kept all the same (see collector/selection.py)",
+        (
+            _must("clip_id", pa.string()),
+            _must("video_id", pa.string()),
+            _must("kept", pa.bool_()),  # false
+            _may("reason", pa.string()),
+            _must("made_by", pa.string()),
+        ),
+        key=("clip_id",),
     ),
     Table(
         "windows",
