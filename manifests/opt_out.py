@@ -10,6 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -22,7 +23,16 @@ from manifests.parquet import write_text
 from manifests.sheets import bad_rows, read_sheet
 from manifests.tables import rows_of
 
-__all__ = ["OPT_OUT_FILE", "OptOut", "OptedOut", "read_opt_outs", "resolve", "without", "write_opt_outs"]
+__all__ = [
+    "OPT_OUT_FILE",
+    "OptOut",
+    "OptedOut",
+    "read_opt_outs",
+    "resolve",
+    "showing_the_same",
+    "without",
+    "write_opt_outs",
+]
 
 OPT_OUT_FILE = "opt_out.csv"
 _NOTHING = "nothing was done, for nobody's wish may be overlooked"
@@ -46,7 +56,7 @@ class OptOut:
 
 @dataclass(frozen=True)
 class OptedOut:
-    """Ids of those who opted out, of their videos and those that did by themselves, and of the clips of both.
+    """Ids of those who opted out, of their videos, of videos that did by themselves or show the same, and of their clips.
 
     Attributes:
         names: folded names of people on the list, for people whom no list had until now.
@@ -125,6 +135,7 @@ def resolve(listed: Sequence[OptOut], read: Callable[[str], pa.Table]) -> OptedO
     for video in rows_of(read("videos").select(["video_id", "player_id", "source_url", "platform_id"])):
         if video["player_id"] in players or any(_is_at(video, url) for url in urls):
             videos.add(video["video_id"])
+    videos = showing_the_same(videos, read("duplicates"))
     clips = {
         row["clip_id"]
         for row in rows_of(read("clips").select(["clip_id", "video_id", "player_id"]))
@@ -159,6 +170,15 @@ def _problem(row: OptOut) -> str | None:
     if row.url and not re.match(r"https?://[^/\s]", row.url):
         return f'column url: "{row.url}" is not a web address.'
     return None
+
+
+def showing_the_same(videos: AbstractSet[str], links: pa.Table) -> set[str]:
+    """The videos, those that the duplicates table links to one of them, those that it links to these, and so on."""
+    pairs = [(row["video_id"], row["other_video_id"]) for row in rows_of(links.select(["video_id", "other_video_id"]))]
+    found = set(videos)
+    while more := {video for pair in pairs if not found.isdisjoint(pair) for video in pair} - found:
+        found |= more
+    return found
 
 
 def _is_at(video: Mapping[str, str | None], url: str) -> bool:

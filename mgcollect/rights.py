@@ -19,7 +19,7 @@ from rich.text import Text
 from manifests.errors import BadInput, MgcollectError, explain_write_errors
 from manifests.ids import video_id
 from manifests.names import holds_phrase
-from manifests.opt_out import OPT_OUT_FILE, OptOut, read_opt_outs, write_opt_outs
+from manifests.opt_out import OPT_OUT_FILE, OptOut, read_opt_outs, showing_the_same, write_opt_outs
 from manifests.tables import TABLES
 from manifests.workspace import Workspace, open_workspace
 from mgcollect.derived import Forgotten, forget_derived, texts_in
@@ -85,18 +85,17 @@ class _Gone:
 
     def clean(self, name: str, data: pa.Table) -> pa.Table:
         """A table without their rows; texts of other rows that hold a name are emptied."""
-        columns = (("player_id", self.players), ("video_id", self.videos), ("clip_id", self.clips))
-        for column, ids in columns:
+        columns = {"player_id": self.players, "clip_id": self.clips}
+        columns |= dict.fromkeys(("video_id", "other_video_id", "kept_video_id"), self.videos)
+        for column, ids in columns.items():
             if column in data.schema.names:
                 data = data.filter(pc.invert(pc.is_in(data[column], value_set=pa.array(sorted(ids), pa.string()))))
-        if not self.names:
-            return data
         texts = [f.name for f in data.schema if pa.types.is_string(f.type) and f.nullable]
         if name == "matches":
             named = [self._any(row) for row in zip(data["winner"].to_pylist(), data["loser"].to_pylist(), strict=True)]
             data = data.filter(pa.array([not one for one in named], pa.bool_()))
         for column in texts:
-            values = [None if text and self._any((text,)) else text for text in data[column].to_pylist()]
+            values = [None if text and self.named_in(text) else text for text in data[column].to_pylist()]
             field = data.schema.field(column)
             data = data.set_column(data.schema.get_field_index(column), field, pa.array(values, field.type))
         return data
@@ -122,7 +121,8 @@ def forget_in(
         CannotWrite: the folder is read-only or its disk full.
     """
     gone = _whom(workspace, player, video)
-    _write_tombstone(workspace, gone)
+    linked = showing_the_same(gone.videos, workspace.read("duplicates", everything=True)) - gone.videos
+    _write_tombstone(workspace, gone, linked)
     releases = _remove_releases(workspace, gone)
     derived = forget_derived(workspace.root, gone.named_in)
     entries = workspace.ledger.forget(gone.named_in, gone.clean)
@@ -134,6 +134,10 @@ def forget_in(
         "Checkpoints outside this folder that were trained on this dataset: train them anew from the next release.",
         *said,
         "Player lists outside this folder: take the person out, or a later fetch finds them by name." if player else "",
+        *(
+            f"Video {one} shows the same. Nobody sees it any more; to remove it: `--video {one}`."
+            for one in sorted(linked)
+        ),
         "Other releases: build the next version with `mgcollect release build`." if releases else "",
         *(f"{path} was trained on them: train it anew, then delete it." for path in derived.checkpoints),
         *(f"{path}: still names it; look at it by hand." for path in _named(workspace.root, gone)),
@@ -188,13 +192,14 @@ def _whom(workspace: Workspace, player: str | None, video: str | None) -> _Gone:
     return _Gone(frozenset(players), frozenset(told), frozenset(of_them), frozenset(gestures), tuple(names))
 
 
-def _write_tombstone(workspace: Workspace, gone: _Gone) -> None:
+def _write_tombstone(workspace: Workspace, gone: _Gone, linked: set[str]) -> None:
     path = workspace.root / OPT_OUT_FILE
     rows = [row for row in read_opt_outs(path) if not (row.name and gone.named_in(row.name))]
     rows += [OptOut(player_id=one, note="forgotten") for one in sorted(gone.players)]
     listed = {row.video_id for row in rows}
     notes = [_note(one) for one in sorted(gone.players)] or ["forgotten"]
     rows += [OptOut(video_id=one, note=notes[0]) for one in sorted(gone.videos - listed)]
+    rows += [OptOut(video_id=one, note="shows what was forgotten") for one in sorted(linked - listed)]
     write_opt_outs(path, list(dict.fromkeys(rows)))
 
 

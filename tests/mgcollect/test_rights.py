@@ -196,3 +196,22 @@ def test_half_of_a_video_is_forgotten_too(dataset: Path):
         workspace.ledger.record("fetch", Outcome("video-0009", "failed", "network", "it broke off"))
     _forget(dataset, player="P0001")
     assert not half.parent.exists()
+
+
+def test_what_shows_the_same_is_hidden_with_it_and_named_no_more(dataset: Path):
+    link = {column.name: 1.0 for column in TABLES["duplicates"].columns} | {"kind": "copy", "made_by": "test"}
+    link |= {"video_id": "video-0002", "other_video_id": "video-0001", "kept_video_id": "video-0001"}
+    excluded = {"clip_id": "clip-0002", "video_id": "video-0002", "kept": False, "made_by": "test"}
+    excluded |= {"reason": "another recording that is kept shows it too (video video-0001)"}
+    with open_workspace(dataset) as workspace:
+        workspace.write("duplicates", from_rows(TABLES["duplicates"], [link]))
+        workspace.write("exclusions", from_rows(TABLES["exclusions"], [excluded]))
+    report = _forget(dataset, video="video-0001")
+    assert (
+        "Video video-0002 shows the same. Nobody sees it any more; to remove it: `--video video-0002`." in report.left
+    )
+    with open_workspace(dataset) as workspace:
+        assert workspace.read("duplicates", everything=True).num_rows == 0
+        assert workspace.read("exclusions", everything=True)["reason"].to_pylist() == [None]
+        assert workspace.read("videos")["video_id"].to_pylist() == ["video-0003"]
+        assert "video-0002" in workspace.read("videos", everything=True)["video_id"].to_pylist()
