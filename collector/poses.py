@@ -151,13 +151,22 @@ def pose(
         device=device,
         threads=share_cores(workers),
     )
-    clips = [clip for clip in rows_of(workspace.read("clips")) if clip["kept"]]
+    clips = list(_wanted(workspace))
     for clip in clips:  # a table from elsewhere must not make us read or write outside the dataset
         workspace.path_of(clip["path"])
         workspace.path_of(f"tables/poses/{clip['clip_id']}.parquet")
     report = run_stage(stage, clips, workspace, engine=engine, workers=workers, retry=retry, quiet=quiet)
     _remove_stale(workspace, Path(stage.folder))
     return report
+
+
+def _wanted(workspace: Workspace) -> Iterator[Row]:
+    """Clips that are kept, and those that were when their poses were estimated: a limit may be loosened again."""
+    before = workspace.ledger.entries(EstimatePoses.name)
+    for clip in rows_of(workspace.read("clips")):
+        entry = before.get(clip["clip_id"])
+        if clip["kept"] or (clip["path"] is not None and entry is not None and entry.state == "ok"):
+            yield clip
 
 
 def _remove_stale(workspace: Workspace, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from collector.clips import Clip, constant_rate, cut
+from collector.duplicates import kept_instead
 from collector.engine import Retry, StageReport, run_stage
 from collector.frames import Timeline, read_timeline
+from collector.selection import select_clips
 from collector.shots import find_shots
 from collector.stretches import Limits, Stretch, find_stretches
 from collector.weights import DEFAULT, Weights, find_weights
 from collector.yolo import load_pose_model, share_cores
-from manifests.errors import BadInput, ItemFailed, Unavailable, UnreadableVideo
+from manifests.errors import BadInput, ItemFailed, ItemSkipped, Unavailable, UnreadableVideo
 from manifests.ids import clip_id, digest
 from manifests.provenance import made_by
 from manifests.tables import Row, rows_of
@@ -60,12 +62,16 @@ class Segment:
         return str(item["video_id"])
 
     def fingerprint(self, item: Row) -> str:
+        if item.get("kept_video_id"):
+            return digest("gives way", item["kept_video_id"])
         return digest(item["sha256"], item["player_id"], self.weights.sha256, self.limits, self.fps, self.crf)
 
     def setup(self) -> None:
         load_pose_model(self.weights.path, self.device, self.threads)
 
     def process(self, item: Row) -> Iterator[Row]:
+        if item.get("kept_video_id"):
+            raise ItemSkipped(f"another recording that is kept shows it too (video {item['kept_video_id']})")
         source = Path(self.root, item["path"])
         if not source.is_file():
             raise ItemFailed(f"{item['path']}: the file is gone. Fetch it again (mgcollect fetch).", kind="missing")
@@ -173,9 +179,22 @@ def segment(
     for video in videos:  # a table from elsewhere must not make us read or write outside the dataset
         workspace.path_of(video["path"])
         workspace.path_of(f"clips/{video['video_id']}/clip.mp4")
-    report = run_stage(stage, videos, workspace, engine=engine, workers=workers, retry=retry, quiet=quiet)
+    items = list(_with_duplicates(workspace, stage, videos))
+    report = run_stage(stage, items, workspace, engine=engine, workers=workers, retry=retry, quiet=quiet)
     _remove_stale(workspace)
+    select_clips(workspace)
     return report
+
+
+def _with_duplicates(workspace: Workspace, stage: Segment, videos: Iterable[Row]) -> Iterator[Row]:
+    """The videos; one that gives way to another says to which, unless it was cut before that was known."""
+    instead = kept_instead(workspace)
+    before = workspace.ledger.entries(stage.name)
+    for video in videos:
+        entry = before.get(stage.key(video))
+        cut = entry is not None and entry.state == "ok" and entry.fingerprint == stage.fingerprint(video)
+        # Clips that were cut stay where they are; `select_clips` keeps them out.
+        yield video if cut else video | {"kept_video_id": instead.get(video["video_id"])}
 
 
 def _remove_stale(workspace: Workspace) -> None:

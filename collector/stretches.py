@@ -203,8 +203,7 @@ def _reason(
             return "the player is not in view"
         return "nobody in view is fit to be the player: too small, or no face"
     if role.confidence < limits.min_confidence:
-        why = f": {role.doubt}" if role.doubt else ""
-        return f"unsure whether this is the player{why} ({role.confidence:.2f})"
+        return f"unsure whether this is the player: {role.doubt} ({role.confidence:.2f})"
     if not steady:
         return f"the camera moves ({speed:.2f} picture widths a second)"
     if (end - start) * view.timeline.time_base < Fraction(limits.min_clip_s).limit_denominator(1000):

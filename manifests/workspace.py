@@ -6,6 +6,7 @@ dataset/
 ├── opt_out.csv      people and videos that nobody may see any more (manifests/opt_out.py)
 ├── tables/          one Parquet file a table; poses/ holds one a clip
 ├── videos/          source recordings
+├── movement/        how each recording's picture moves (collector/movement.py)
 ├── clips/           cut clips, a folder a video
 └── blurred/         the same with hidden faces, where a release asked for them
 """

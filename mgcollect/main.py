@@ -10,7 +10,7 @@ import typer
 
 from manifests.errors import MgcollectError
 from manifests.provenance import tool_version
-from mgcollect import annotation, benchmarking, collect, demonstration, health, releases, rights, training
+from mgcollect import annotation, benchmarking, collect, curation, demonstration, health, releases, rights, training
 
 __all__ = ["app", "main"]
 
@@ -39,7 +39,7 @@ def _root(
     pass
 
 
-for group in (health, collect, annotation, releases, rights, training, benchmarking, demonstration):
+for group in (health, collect, curation, annotation, releases, rights, training, benchmarking, demonstration):
     group.add_to(app)
 
 

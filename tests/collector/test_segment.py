@@ -93,11 +93,9 @@ def test_settings_and_input_count(weights: Path) -> None:
         replace(stage, crf=20),
         replace(stage, fps=Fraction(25)),
         replace(stage, min_clip_s=3.0),
-        replace(stage, min_confidence=0.5),
-        replace(stage, max_camera_speed=0.3),
         replace(stage, weights=replace(stage.weights, sha256="0")),
     ]
-    assert len({stage.fingerprint(item)} | {other.fingerprint(item) for other in changed}) == 7
+    assert len({stage.fingerprint(item)} | {other.fingerprint(item) for other in changed}) == 5
     assert replace(stage, root="elsewhere", threads=7, device="cpu").fingerprint(item) == stage.fingerprint(item)
     assert stage.fingerprint(item | {"sha256": "b"}) != stage.fingerprint(item)
 
@@ -136,14 +134,7 @@ def test_bad_options(small: Path, weights: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.pt"
     other.write_bytes(b"no weights")
     with open_workspace(small) as workspace:
-        for options in (
-            {"min_clip_s": 0},
-            {"min_clip_s": float("nan")},
-            {"fps": Fraction(0)},
-            {"crf": 52},
-            {"min_confidence": 2},
-            {"max_camera_speed": 0},
-        ):
+        for options in ({"min_clip_s": 0}, {"min_clip_s": float("nan")}, {"fps": Fraction(0)}, {"crf": 52}):
             with pytest.raises(BadInput, match=r"^--"):
                 segment(workspace, weights=weights, quiet=True, **options)
         with pytest.raises(BadWeights):
