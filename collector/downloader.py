@@ -9,7 +9,7 @@ import hashlib
 import resource
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from collector.probe import SAFE_INPUT
 
 __all__ = ["YtDlp", "open_yt_dlp"]
 
+_SPARE = 16 << 20  # bytes kept to lift the bound with
+
 
 @contextmanager
 def open_yt_dlp(manners: Manners, **options: Any) -> Iterator[YtDlp]:
@@ -34,7 +36,7 @@ def open_yt_dlp(manners: Manners, **options: Any) -> Iterator[YtDlp]:
         MemoryError: what a site sent takes more than the manners allow: an endless page, a bomb of compressed zeros, a
             list of a billion pieces.
     """
-    with _bounded_memory(manners.memory_bytes), YtDlp(_options(manners) | options) as ydl:
+    with YtDlp(_options(manners) | options) as ydl, _BoundedMemory(manners.memory_bytes):
         yield ydl
 
 
@@ -161,19 +163,29 @@ class _Silence:
     def error(self, message: str) -> None: ...
 
 
-@contextmanager
-def _bounded_memory(more: int) -> Iterator[None]:
-    """Let this process take `more` bytes than it has, and not one beyond; on Linux, which alone can count it."""
-    if sys.platform != "linux":
-        yield
-        return
-    before, most = resource.getrlimit(resource.RLIMIT_DATA)
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    [taken] = [int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmData:")]
-    bound = min(limit for limit in (taken + more, before, most) if limit != resource.RLIM_INFINITY)
-    resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
-    try:
-        yield
-    finally:
-        with suppress(ValueError):
-            resource.setrlimit(resource.RLIMIT_DATA, (before, most))
+class _BoundedMemory:
+    """While it is entered, this process may take `more` bytes than it has, and not one beyond; on Linux, which alone can count it."""
+
+    def __init__(self, more: int) -> None:
+        self._more = more
+        self._spare: bytearray | None = None
+        self._before: tuple[int, int] | None = None
+
+    def __enter__(self) -> None:
+        if sys.platform != "linux":
+            return
+        # Given back first of all: where nothing is left, not even the bound could be lifted.
+        self._spare = bytearray(_SPARE)
+        self._before = before, most = resource.getrlimit(resource.RLIMIT_DATA)
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        [taken] = [int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmData:")]
+        bound = min(limit for limit in (taken + self._more, before, most) if limit != resource.RLIM_INFINITY)
+        resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
+
+    def __exit__(self, *error: object) -> None:
+        self._spare = None
+        if self._before is not None:
+            try:  # noqa: SIM105 - `suppress` would need memory
+                resource.setrlimit(resource.RLIMIT_DATA, self._before)
+            except ValueError:
+                pass
