@@ -21,10 +21,10 @@ from typing import Any
 import ffmpeg
 
 from collector.weights import cache_dir
+from collector.wheels import Wheel, fetch_wheel
 from manifests.errors import Unavailable
 from manifests.ids import digest
 from manifests.parquet import replacing
-from mgcollect.demo.wheels import Wheel, fetch_wheel
 
 __all__ = ["PressConference", "Shot", "make_footage"]
 

@@ -23,7 +23,7 @@ from manifests.errors import BadInput, Unavailable
 from mgcollect.demo.annotators import SCRIPTED, annotate_by_script
 from mgcollect.demo.footage import make_footage
 from mgcollect.demo.press_site import PressSite, players_csv
-from mgcollect.demo.wheels import demo_weights
+from mgcollect.demo.weights import demo_weights
 from mgcollect.show import console
 
 __all__ = ["demo", "serve"]

@@ -18,7 +18,7 @@ from manifests.ids import file_sha256, video_id
 from manifests.tables import TABLES, Row, from_rows
 from manifests.workspace import Workspace, open_workspace
 from mgcollect.demo.footage import PressConference, make_footage
-from mgcollect.demo.wheels import demo_weights
+from mgcollect.demo.weights import demo_weights
 from tests.collector.press import Site
 
 

