@@ -260,6 +260,12 @@ def pose(
     dataset: Dataset = _DATASET,
     weights: Weights = _WEIGHTS,
     weights_sha256: WeightsSha256 = None,
+    skeleton: Annotated[
+        str | None,
+        typer.Option(
+            help="coco17 or holistic (body, hands and face); by default the one the dataset has, else coco17."
+        ),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, …; by default the GPU where there is one.")
     ] = None,
@@ -268,9 +274,9 @@ def pose(
     workers: Workers = 1,
     quiet: Quiet = False,
 ) -> None:
-    """Estimate the player's pose in every frame of every clip.
+    """Estimate the player's pose in every frame of every clip. A dataset has poses of one skeleton; another replaces them.
 
-    Example:  mgcollect pose --device cuda
+    Example:  mgcollect pose --skeleton holistic
     """
     from collector.engine import parse_retry
     from collector.poses import pose as run
@@ -280,6 +286,7 @@ def pose(
             workspace,
             weights=weights,
             weights_sha256=weights_sha256,
+            skeleton=skeleton,
             device=device,
             retry=parse_retry(retry),
             engine=engine,

@@ -17,6 +17,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from annotate.server import KEY, URL, connect
+from collector.holistic import MADE_BY, models_cached
 from collector.weights import DEFAULT, cache_dir, find_weights
 from manifests.errors import MgcollectError
 
@@ -55,7 +56,9 @@ class Diagnosis:
 
 def doctor(dataset: Path) -> Diagnosis:
     """Check Python packages, ffmpeg, yt-dlp, weights, disk, GPU and, where one is configured, Label Studio."""
-    return Diagnosis((*_packages(), *_ffmpeg(), *_yt_dlp(), _weights(), _disk(dataset), _gpu(), _label_studio()))
+    return Diagnosis(
+        (*_packages(), *_ffmpeg(), *_yt_dlp(), _weights(), _holistic(), _disk(dataset), _gpu(), _label_studio())
+    )
 
 
 def _packages() -> Iterator[Finding]:
@@ -125,6 +128,14 @@ def _weights() -> Finding:
             "pose weights", "missing", str(error), "remove the file; the first `mgcollect segment` fetches it"
         )
     return Finding("pose weights", "ok", f"{weights.name}, sha256 as known")
+
+
+def _holistic() -> Finding:
+    what = "holistic models"
+    if models_cached():
+        return Finding(what, "ok", f"the models of {MADE_BY}, sha256 as known")
+    mend = "the first `mgcollect pose --skeleton holistic` fetches them (36 MB)"
+    return Finding(what, "warn", f"the models of {MADE_BY} are not here yet", mend)
 
 
 def _disk(dataset: Path) -> Finding:
