@@ -29,7 +29,7 @@ def _rows() -> Rows:
         person, part = f"P{i:04d}", "train" if i < 2 else "test"
         rows["players"].append(samples.player(person))
         rows["videos"].append(samples.video(f"v{i}", person, title=None, path=None, outcome=("win", "lose")[i % 2]))
-        rows["clips"].append(samples.clip(f"c{i}", f"v{i}", person))
+        rows["clips"].append(samples.clip(f"c{i}", f"v{i}", person, path=None))
         rows["gestures"].append(samples.gesture(f"g{i}", f"c{i}", person, video_id=f"v{i}"))
         for protocol, unit, item in (("subjects", "gesture", f"g{i}"), ("emotion", "video", f"v{i}")):
             place = {"protocol": protocol, "draw": 0, "unit": unit, "item_id": item, "player_id": person}

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from models.baselines.mamp import MAMP, MAMPSettings
@@ -64,4 +65,4 @@ def test_it_learns_a_batch_by_heart():
 
 def test_rates_are_of_both_sides():
     rates = pretraining_rates("tiny", batch_size=2, repeats=1)
-    assert rates["ratio"] * rates["mamp"] == rates["mgfm"]
+    assert rates["ratio"] * rates["mamp"] == pytest.approx(rates["mgfm"])
