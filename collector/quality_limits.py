@@ -6,7 +6,7 @@ What could not be measured (the blur of hands that are never in view) excludes n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import yaml
 from manifests.errors import BadInput
 from manifests.parquet import write_text
 
-__all__ = ["LIMITS_FILE", "MEASURES", "Limits", "Measure", "beyond", "read_limits", "write_limits"]
+__all__ = ["LIMITS_FILE", "MEASURES", "Limits", "Measure", "beyond", "changed", "read_limits", "write_limits"]
 
 LIMITS_FILE = "quality_limits.yaml"
 _HEAD = """# What a clip must be like to be kept. Written by `mgcollect quality`, which also reads what you change here.
@@ -119,6 +119,19 @@ def write_limits(root: Path, limits: Limits) -> None:
         _checked(path, name, limit)
     text = yaml.safe_dump(limits, sort_keys=True) if limits else ""
     write_text(path, _HEAD + text)
+
+
+def changed(limits: Limits, setting: Limits, lift: Sequence[str] = ()) -> Limits:
+    """Limits after some were lifted and others set; a bound that is not set stays.
+
+    Raises:
+        BadInput: what is to be lifted is no measure.
+    """
+    for name in lift:
+        if name != "all" and name not in _BY_NAME:
+            raise BadInput(f"--lift {name}: this is not measured. Known are {', '.join(_BY_NAME)}, and all.")
+    stay = {} if "all" in lift else {name: limit for name, limit in limits.items() if name not in lift}
+    return stay | {name: stay.get(name, {}) | limit for name, limit in setting.items()}
 
 
 def beyond(limits: Limits, measured: Mapping[str, Any]) -> list[str]:

@@ -238,6 +238,8 @@ def _remove_releases(workspace: Workspace, gone: _Gone) -> tuple[str, ...]:
 
 def _remove_files(root: Path, gone: _Gone) -> int:
     """Every file or folder that is called after a video or a clip: pixels, poses and whatever a stage keeps."""
+    from collector.quality_page import PAGE
+
     removed = 0
     for path in sorted(root.rglob("*"), reverse=True):
         relative = path.relative_to(root).as_posix()
@@ -248,6 +250,10 @@ def _remove_files(root: Path, gone: _Gone) -> int:
                 else:
                     path.unlink()
                     removed += 1
+    page = root / PAGE
+    if page.exists() and any(one in page.read_text(encoding="utf-8") for one in gone.videos | gone.clips):
+        page.unlink()  # it shows their pictures; `mgcollect quality` draws it anew
+        removed += 1
     return removed
 
 
