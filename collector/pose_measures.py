@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from manifests.poses import Poses
 
-__all__ = ["HANDS", "hand_regions", "measure_poses"]
+__all__ = ["PARTS", "Parts", "face_region", "hand_regions", "measure_poses"]
 
 _SEEN = 0.5  # confidence of a joint in view
+# Of a head's height, 0.23 m: between the eyes are 0.063 m, between the shoulders' joints 0.36 (as in collector/faces.py).
+_EYES, _SHOULDERS = 0.27, 1.55
 _LAG_S = 0.2  # a speed is a shift over so long: from frame to frame the estimator's jitter would drown it
 
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
 
 
-# By skeleton, the joints that tell whether the left and the right hand are in view: the wrist's where there are no others. In
-# every skeleton here 0 is the nose, 1 and 2 are the eyes, 5 and 6 the shoulders, 7 and 8 the elbows, 9 and 10 the wrists.
-HANDS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    "coco17": ((9,), (10,)),
-    "coco133": (tuple(range(91, 112)), tuple(range(112, 133))),
+@dataclass(frozen=True)
+class Parts:
+    """Joints of a skeleton by what they show; left before right.
+
+    Attributes:
+        head: nose, eyes, ears.
+        hands: those that tell whether a hand is in view: the wrist where the skeleton has no fingers.
+    """
+
+    head: tuple[int, int, int, int, int]
+    shoulders: tuple[int, int]
+    elbows: tuple[int, int]
+    wrists: tuple[int, int]
+    hands: tuple[tuple[int, ...], tuple[int, ...]]
+
+    @property
+    def face(self) -> tuple[int, int, int]:
+        """Nose and eyes."""
+        return self.head[:3]
+
+
+PARTS = {
+    "coco17": Parts((0, 1, 2, 3, 4), (5, 6), (7, 8), (9, 10), ((9,), (10,))),
+    "coco133": Parts((0, 1, 2, 3, 4), (5, 6), (7, 8), (9, 10), (tuple(range(91, 112)), tuple(range(112, 133)))),
+    "holistic": Parts((0, 2, 5, 7, 8), (11, 12), (13, 14), (15, 16), (tuple(range(33, 54)), tuple(range(54, 75)))),
 }
-_HEAD_AND_ARMS = tuple(range(11))
-_SHOULDERS, _WRISTS = (5, 6), (9, 10)
 
 
 def measure_poses(poses: Poses, fps: float) -> dict[str, float | None]:
@@ -38,16 +59,17 @@ def measure_poses(poses: Poses, fps: float) -> dict[str, float | None]:
     Raises:
         ValueError: the skeleton is not known, or the poses are not in pixels.
     """
-    hands = _hands_of(poses)
+    parts = _parts_of(poses)
     confidence = poses.confidence.astype(np.float64)
-    nose, eyes = confidence[:, 0] >= _SEEN, confidence[:, 1:3] >= _SEEN
-    left, right = (_in_view(confidence, joints) for joints in hands)
-    apart = np.linalg.norm(poses.positions[:, 1] - poses.positions[:, 2], axis=1)
-    both_eyes = eyes.all(axis=1)
-    face, *wrists = (_speeds(poses, joints, fps) for joints in ((0, 1, 2), *((wrist,) for wrist in _WRISTS)))
+    left, right = (_in_view(confidence, joints) for joints in parts.hands)
+    nose, *eyes = (confidence[:, joint] >= _SEEN for joint in parts.face)
+    both_eyes, an_eye = eyes[0] & eyes[1], eyes[0] | eyes[1]
+    apart = np.linalg.norm(poses.positions[:, parts.face[1]] - poses.positions[:, parts.face[2]], axis=1)
+    face, *wrists = (_speeds(poses, joints, fps) for joints in (parts.face, *((wrist,) for wrist in parts.wrists)))
+    head_and_arms = [*parts.head, *parts.shoulders, *parts.elbows, *parts.wrists]
     return {
-        "pose_confidence": float(confidence[:, _HEAD_AND_ARMS].mean()),
-        "face_share": float((nose & eyes.any(axis=1)).mean()),
+        "pose_confidence": float(confidence[:, head_and_arms].mean()),
+        "face_share": float((nose & an_eye).mean()),
         "left_hand_share": float(left.mean()),
         "right_hand_share": float(right.mean()),
         "hand_share": float((left | right).mean()),
@@ -55,6 +77,23 @@ def measure_poses(poses: Poses, fps: float) -> dict[str, float | None]:
         "face_motion": _mean(face),
         "hand_motion": _mean(np.fmax(*wrists)),
     }
+
+
+def face_region(poses: Poses, frame: int) -> _Floats | None:
+    """x0, y0, x1, y1 in pixels around the face that a frame shows: a square of a head's height; None where it shows none.
+
+    Raises:
+        ValueError: as `measure_poses`.
+    """
+    parts, width = _parts_of(poses), _shoulder_width(poses)
+    seen = [joint for joint in parts.head if poses.confidence[frame, joint] >= _SEEN]
+    if not set(seen) & set(parts.face):
+        return None
+    points = poses.positions[frame].astype(np.float64)
+    eyes = np.linalg.norm(points[parts.face[1]] - points[parts.face[2]]) if set(parts.face[1:]) <= set(seen) else 0.0
+    height = max(float(eyes) / _EYES, (width or 0.0) / _SHOULDERS)
+    middle = points[seen].mean(axis=0)
+    return np.concatenate([middle - height / 2, middle + height / 2]) if height else None
 
 
 def hand_regions(poses: Poses, frame: int) -> list[_Floats]:
@@ -65,11 +104,10 @@ def hand_regions(poses: Poses, frame: int) -> list[_Floats]:
     Raises:
         ValueError: as `measure_poses`.
     """
-    hands = _hands_of(poses)
+    parts, width = _parts_of(poses), _shoulder_width(poses)
     confidence, points = poses.confidence[frame], poses.positions[frame].astype(np.float64)
-    width = _shoulder_width(poses)
     regions = []
-    for elbow, wrist, joints in zip((7, 8), _WRISTS, hands, strict=True):
+    for elbow, wrist, joints in zip(parts.elbows, parts.wrists, parts.hands, strict=True):
         if not _in_view(confidence[None].astype(np.float64), joints)[0]:
             continue
         if len(joints) > 1:
@@ -82,10 +120,10 @@ def hand_regions(poses: Poses, frame: int) -> list[_Floats]:
     return regions
 
 
-def _hands_of(poses: Poses) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    if poses.skeleton not in HANDS or poses.unit != "pixel":
+def _parts_of(poses: Poses) -> Parts:
+    if poses.skeleton not in PARTS or poses.unit != "pixel":
         raise ValueError(f"the parts of skeleton {poses.skeleton!r} in {poses.unit} are not known")
-    return HANDS[poses.skeleton]
+    return PARTS[poses.skeleton]
 
 
 def _in_view(confidence: _Floats, joints: Sequence[int]) -> _Bools:
@@ -96,22 +134,23 @@ def _in_view(confidence: _Floats, joints: Sequence[int]) -> _Bools:
 
 def _shoulder_width(poses: Poses) -> float | None:
     """Pixels, median over the frames that show both shoulders; None where none does, or they lie on one point."""
-    both = (poses.confidence[:, _SHOULDERS] >= _SEEN).all(axis=1)
+    left, right = _parts_of(poses).shoulders
+    both = (poses.confidence[:, [left, right]] >= _SEEN).all(axis=1)
     if not both.any():
         return None
-    apart = np.linalg.norm(poses.positions[both, 5] - poses.positions[both, 6], axis=1)
+    apart = np.linalg.norm(poses.positions[both, left] - poses.positions[both, right], axis=1)
     return float(np.median(apart)) or None
 
 
 def _speeds(poses: Poses, joints: Sequence[int], fps: float) -> _Floats:
     """(pairs of frames,) speed of some joints' middle relative to the shoulders', shoulder widths a second; NaN if unseen."""
     lag = max(1, round(_LAG_S * fps))
-    width = _shoulder_width(poses)
+    width, shoulders = _shoulder_width(poses), _parts_of(poses).shoulders
     if width is None or len(poses.keypoints) <= lag:
         return np.full(max(0, len(poses.keypoints) - lag), np.nan)
-    seen = np.asarray((poses.confidence[:, [*joints, *_SHOULDERS]] >= _SEEN).all(axis=1), bool)
+    seen = np.asarray((poses.confidence[:, [*joints, *shoulders]] >= _SEEN).all(axis=1), bool)
     points = poses.positions.astype(np.float64)
-    place = points[:, list(joints)].mean(axis=1) - points[:, list(_SHOULDERS)].mean(axis=1)
+    place = points[:, list(joints)].mean(axis=1) - points[:, list(shoulders)].mean(axis=1)
     speed = np.linalg.norm(place[lag:] - place[:-lag], axis=1) * fps / lag / width
     return np.where(seen[lag:] & seen[:-lag], speed, np.nan)
 

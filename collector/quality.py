@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from collector.crops import FULL_WIDTH, Crops
+from collector.crops import FULL_WIDTH, cut_face, cut_hands
 from collector.engine import Retry, StageReport, run_stage
 from collector.frames import read_frames, read_timeline
 from collector.pose_measures import measure_poses
@@ -77,9 +77,9 @@ class MeasureClips:
             )
         fps = item["fps_num"] / item["fps_den"]
         try:
-            measured = measure_poses(poses, fps) | _blurs(item, clip, poses, fps)
+            measured = measure_poses(poses, fps) | _blurs(clip, poses, fps)
         except ValueError as error:
-            raise ItemFailed(f"{error}. Run `mgcollect pose --skeleton coco17`.", kind="skeleton") from error
+            raise ItemFailed(f"{error}. Run `mgcollect pose` again.", kind="skeleton") from error
         yield {
             "clip_id": item["clip_id"],
             **measured,
@@ -89,18 +89,14 @@ class MeasureClips:
         }
 
 
-def _blurs(item: Row, clip: Path, poses: Poses, fps: float) -> dict[str, float | None]:
+def _blurs(clip: Path, poses: Poses, fps: float) -> dict[str, float | None]:
     """How blurred face and hands are, median over the looks that show them."""
     timeline = read_timeline(clip)
-    crops = Crops(poses, item["width"], item["height"], fps)
     found: dict[str, list[float]] = {"face_blur": [], "hand_blur": []}
     for frame in read_frames(clip, timeline, every=timeline.units(_LOOK_EVERY_S), width=FULL_WIDTH):
         number = min(round(timeline.seconds(frame.pts) * fps), len(poses.keypoints) - 1)
-        face = crops.face(frame.image, number)
-        for name, parts in (
-            ("face_blur", [] if face is None else [face]),
-            ("hand_blur", crops.hands(frame.image, number)),
-        ):
+        for name, cut in (("face_blur", cut_face), ("hand_blur", cut_hands)):
+            parts = cut(frame.image, poses, number)
             values = (blur(np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.uint8)) for part in parts)
             found[name] += [value for value in values if value is not None]
     return {name: float(np.median(values)) if values else None for name, values in found.items()}

@@ -17,8 +17,9 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from tqdm import tqdm
 
-from collector.crops import FULL_WIDTH, Crops
+from collector.crops import FULL_WIDTH, cut_face, cut_hands
 from collector.frames import Image, read_frames, read_timeline
+from collector.pose_measures import PARTS
 from collector.quality_limits import MEASURES, Limits, Measure, beyond
 from manifests.errors import ItemFailed
 from manifests.parquet import write_text
@@ -34,7 +35,6 @@ _SHOWN = 3  # clips at each end and in the middle
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 190, 44, 24, 22
 _THUMBNAIL, _DETAIL = 240, 160  # pixels wide
 _PARTS = {"face_size": "face", "face_blur": "face", "hand_blur": "hand"}  # what a clip's picture shows; else all of it
-_SURE_OF = {"face": slice(0, 3), "hand": slice(9, 11)}  # the joints that must be sure in the frame that is shown
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 85]
 
 # Blue and vermilion of Okabe and Ito's palette, which people with the common colour blindnesses can tell apart; what is not kept
@@ -293,28 +293,28 @@ class _Pictures:
 
     def _draw(self, clip: Row, part: str) -> str | None:
         poses = read_poses(self._workspace.table_path("poses", clip["clip_id"]))
-        joints = _SURE_OF.get(part, slice(None))
+        parts = PARTS[poses.skeleton]
+        joints = {"face": parts.face, "hand": parts.wrists}.get(part, parts.head + parts.shoulders)
         number = int(poses.confidence[:, joints].mean(axis=1).argmax())
         path = self._workspace.path_of(clip["path"])
         timeline = read_timeline(path)
         start = int(timeline.pts[min(number, len(timeline.pts) - 1)])
         for frame in read_frames(path, timeline, start, start + 1, width=FULL_WIDTH):
-            image = _part(frame.image, poses, number, clip, part)
+            image = _part(frame.image, poses, number, part)
             done, jpeg = (False, None) if image is None else cv2.imencode(".jpg", image, _JPEG)
             return base64.b64encode(jpeg.tobytes()).decode() if done and jpeg is not None else None
         return None
 
 
-def _part(image: Image, poses: Poses, number: int, clip: Row, part: str) -> Image | None:
+def _part(image: Image, poses: Poses, number: int, part: str) -> Image | None:
     if part == "whole":
         image = image.copy()
         if poses.seen[number]:
             x0, y0, x1, y1 = (round(float(side)) for side in poses.boxes[number])
             cv2.rectangle(image, (x0, y0), (x1, y1), (255, 255, 255), max(1, image.shape[1] // _THUMBNAIL))
         return _scaled(image, _THUMBNAIL)
-    crops = Crops(poses, clip["width"], clip["height"], clip["fps_num"] / clip["fps_den"])
-    found = crops.face(image, number) if part == "face" else next(iter(crops.hands(image, number)), None)
-    return None if found is None or found.size == 0 else _scaled(found, _DETAIL)
+    found = (cut_face if part == "face" else cut_hands)(image, poses, number)
+    return _scaled(found[0], _DETAIL) if found else None
 
 
 def _scaled(image: Image, width: int) -> Image:

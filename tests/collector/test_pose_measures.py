@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.pose_measures import HANDS, hand_regions, measure_poses
+from collector.pose_measures import PARTS, face_region, hand_regions, measure_poses
 from manifests.poses import Poses, boxes_around
 
 FPS = 25.0
@@ -82,10 +82,11 @@ def test_what_is_out_of_view_has_no_speed() -> None:
 
 
 def test_fingers_tell_a_hand_where_there_are_some() -> None:
-    poses = _with(_sitting(joints=133), slice(None), list(HANDS["coco133"][0]), 2, 0.8)
+    fingers = list(PARTS["coco133"].hands[0])
+    poses = _with(_sitting(joints=133), slice(None), fingers, 2, 0.8)
     found = measure_poses(poses, FPS)
     assert (found["left_hand_share"], found["right_hand_share"]) == (1.0, 0.0)
-    poses = _with(poses, slice(None), list(HANDS["coco133"][0]), slice(0, 2), 300.0)
+    poses = _with(poses, slice(None), fingers, slice(0, 2), 300.0)
     poses = _with(poses, slice(None), [91], slice(0, 2), (280.0, 330.0))
     assert [region.tolist() for region in hand_regions(poses, 0)] == [[280, 300, 300, 330]]
 
@@ -95,6 +96,28 @@ def test_a_hand_lies_beyond_the_wrist() -> None:
     left, right = hand_regions(_sitting(), 0)
     assert left.tolist() == [235, 355, 285, 405]
     assert right.tolist() == [115, 355, 165, 405]
+
+
+def test_a_face_is_as_large_as_its_largest_sign() -> None:
+    # Eyes 20 apart make a head of 74 pixels; shoulders 100 apart one of 64.5. Its middle is that of five joints, 200 and 94.
+    x0, y0, x1, y1 = face_region(_sitting(), 0)
+    assert (x1 - x0, y1 - y0, (x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx((74.07, 74.07, 200, 94), abs=0.1)
+    turned = _with(_sitting(), slice(None), [1, 4], 2, 0.1)  # one eye and one ear out of view
+    x0, _, x1, _ = face_region(turned, 0)
+    assert x1 - x0 == pytest.approx(64.5, abs=0.1)
+    assert face_region(_with(turned, slice(None), [0, 2], 2, 0.1), 0) is None  # an ear is no face
+
+
+def test_the_same_person_in_three_skeletons() -> None:
+    """MediaPipe's body has other columns: 0, 2, 5, 7, 8 head, 11 to 16 shoulders, elbows, wrists."""
+    coco = _with(_sitting(), slice(0, 20), [9], 2, 0.1)
+    keypoints = np.zeros((50, 543, 3), np.float32)
+    keypoints[:, [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16]] = coco.keypoints[:, :11]
+    for side, wrist in ((33, 9), (54, 10)):
+        keypoints[:, side : side + 21] = coco.keypoints[:, [wrist]]
+    holistic = replace(coco, skeleton="holistic", keypoints=keypoints)
+    assert measure_poses(holistic, FPS) == measure_poses(coco, FPS)
+    assert np.array_equal(face_region(holistic, 0), face_region(coco, 0))
 
 
 def test_a_skeleton_nobody_knows() -> None:
