@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from typing import Annotated
@@ -48,14 +49,33 @@ def main() -> None:
     # Ray and Ultralytics would otherwise report usage to their makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("YOLO_OFFLINE", "true")
+    end = _End()
+    atexit.register(end.leave)  # as the first one, so that it runs as the last
     try:
         app()
+    except SystemExit as asked:
+        end.status = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
     except MgcollectError as error:
         print(f"mgcollect: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        end.status = error.exit_code
     except KeyboardInterrupt:
         print("mgcollect: stopped. Run the same command again: it goes on where it was.", file=sys.stderr)
-        sys.exit(130)
+        end.status = 130
+
+
+class _End:
+    """How the process ends: with this status, and without waiting for threads of libraries.
+
+    Some of them, in C++, outlive the interpreter now and then, and abort a command that has done its work.
+    """
+
+    def __init__(self) -> None:
+        self.status = 1  # of what nobody foresaw, whose traceback Python prints
+
+    def leave(self) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self.status)
 
 
 if __name__ == "__main__":
