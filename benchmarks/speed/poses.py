@@ -1,11 +1,12 @@
 """`mgcollect pose` beside a plain loop over Ultralytics' `YOLO.track(imgsz=640)`: frames a second, and how far joints lie apart.
 
-    python -m benchmarks.speed.poses --seconds 180
+    python -m benchmarks.speed.poses --seconds 300
 
-An interview in 720p, the demo's real talkers over and over, is fetched and segmented by the real commands, once. Then both
-sides estimate the same clips, in turn, each in a process of its own that counts from its models being loaded: the loop as
-Ultralytics sets its threads, one track a clip, keypoints kept; and the stage of `mgcollect pose`, one worker, from clips on
-disk to Parquet on disk. The loop takes its time, so it may be given a share of each clip (`--loop-share`).
+Interviews in 720p, those of the demo's three talkers, each over and over, are fetched and segmented by the real commands, once:
+as many seconds as asked for together, of which clips show the player in a part. Then both sides estimate the same clips, in
+turn, each in a process of its own that counts from its models being loaded: the loop as Ultralytics sets its threads, one
+track a clip, keypoints kept; and the stage of `mgcollect pose`, one worker, from clips on disk to Parquet on disk. The loop
+takes its time, so it may be given a share of each clip (`--loop-share`).
 
 Joints are compared where the loop is sure of them (0.5 or more), in frames where it has somebody whose box continues the
 player's; a distance is a share of the height of the loop's box.
@@ -27,7 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.speed.talkers import long_film
+from benchmarks.speed.talkers import pieces
 from benchmarks.speed.unsteady_site import UnsteadySite, numbers
 from collector.people import iou
 from collector.poses import EstimatePoses
@@ -41,6 +42,8 @@ __all__ = ["Deviation", "compare"]
 
 _CONTINUES = 0.3  # IoU of a box with the one before, to be the same person
 _SURE = 0.5
+_TALKERS = 3
+_PIECE_S = 20.0  # a little less than the shortest of the demo's interviews lasts
 
 Floats = npt.NDArray[np.float32]
 
@@ -89,17 +92,25 @@ def compare(people: list[tuple[Floats, Floats]], keypoints: Floats, boxes: Float
     return Deviation(both, missed, extra, other, np.concatenate(apart))
 
 
-def _prepare(folder: Path, film: Path, weights: str) -> Path:
-    """A dataset with the film's clips, by the real commands; one that is there stays."""
+def _prepare(folder: Path, seconds: float, weights: str) -> Path:
+    """A dataset with clips of interviews of so many seconds together, by the real commands; one that is there stays."""
     dataset, players = folder / "dataset", folder / "players.csv"
     if not (dataset / "tables" / "clips.parquet").exists():
-        with UnsteadySite([film]) as site:
-            [number] = numbers(1)
-            players.write_text(f"name,urls\nSimulated Player,{site.address(number)}\n", encoding="utf-8")
+        films = [_again_and_again(film, seconds / _TALKERS) for film in pieces(folder, _TALKERS, _PIECE_S)]
+        with UnsteadySite(films) as site:
+            rows = [f"Simulated Player {number},{site.address(number)}" for number in numbers(_TALKERS)]
+            players.write_text("\n".join(["name,urls", *rows, ""]), encoding="utf-8")
             for stage, *more in (["fetch", "--player-list", str(players)], ["segment", "--weights", weights]):
                 command = [sys.executable, "-m", "mgcollect.main", stage, "--dataset", str(dataset), "--quiet", *more]
                 subprocess.run(command, check=True)
     return dataset
+
+
+def _again_and_again(film: Path, seconds: float) -> Path:
+    out = film.with_stem(f"{film.stem}-for-{seconds:g}")
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", "-stream_loop", "-1", "-i", str(film)]
+    subprocess.run([*command, "-t", f"{seconds:g}", "-c", "copy", str(out)], check=True)
+    return out
 
 
 def _clips(dataset: Path) -> list[Row]:
@@ -167,7 +178,7 @@ def _tell(name: str, found: list[Deviation]) -> None:
 def main() -> None:
     """Measure both sides in turn, and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--weights", default="yolo11n-pose.pt")
     parser.add_argument("--loop-share", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=1)
@@ -187,7 +198,7 @@ def main() -> None:
             return
         loop.mkdir(parents=True, exist_ok=True)
         stage.mkdir(exist_ok=True)
-        dataset = _prepare(folder, long_film(folder, options.seconds), options.weights)
+        dataset = _prepare(folder, options.seconds, options.weights)
         for _ in range(options.rounds):
             rates = {}
             for side in ("loop", "stage"):
