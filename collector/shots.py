@@ -48,9 +48,8 @@ _FLAT = 6.0  # grey levels: a part that varies less could be anywhere
 _GONE = 0.03  # share of a picture's parts that are nowhere near, at a cut
 _UPPER = 2 / 3  # of the picture; below, captions come and go
 
-_LONGEST_GAP = (
-    LONGEST_FLASH + 2
-)  # frames from one to the next that may go unseen: a shot within would be no longer than a flash
+# Frames from one to the next that may go unseen: a shot within would be no longer than a flash.
+_LONGEST_GAP = LONGEST_FLASH + 2
 _APART = 10  # frames: what happens closer than this is looked at together
 _AROUND = 8  # frames decoded on both sides of a place
 _START = 50  # frames that a look at a place costs besides, from a keyframe on

@@ -81,7 +81,7 @@ def _blur(workspace: Workspace, engine: str, workers: int, retry: str | None, qu
 
     report = blur_faces(workspace, engine=engine, workers=workers, retry=parse_retry(retry), quiet=quiet)
     if not quiet or report.failed:
-        show_stage(report, command="release build --with-clips --blur-faces")
+        show_stage(report)
     if report.failed:
         console.print("Nothing was released: a clip that couldn't be blurred must not be.")
         raise typer.Exit(report.exit_code)

@@ -63,12 +63,20 @@ def show_table(title: str, columns: list[str], rows: list[list[object]], note: s
     console.print(table)
 
 
-def show_stage(report: StageReport, next_command: str = "", options: str = "", command: str = "") -> None:
-    """in = ok + failed + skipped, and the first failures; `options` are those that the command can't do without, `command` is
-    what it is called where that isn't the stage's own name."""
+# What runs a stage, where that isn't called as the stage is.
+_COMMANDS = {
+    "blur": "release build --with-clips --blur-faces",
+    "windows": "annotate push",
+    "pull": "annotate pull",
+    "select": "quality",
+}
+
+
+def show_stage(report: StageReport, next_command: str = "", options: str = "") -> None:
+    """in = ok + failed + skipped, and the first failures; `options` are those that the command can't do without."""
     summary = [report.stage, report.total, report.ok, report.failed, report.skipped, report.done_now]
     show_table("", ["stage", "in", "ok", "failed", "skipped", "done now"], [summary])
-    _failures(report.failures, f"{command or report.stage} {options}".rstrip())
+    _failures(report.failures, f"{_COMMANDS.get(report.stage, report.stage)} {options}".rstrip())
     if next_command and report.ok:
         console.print(f"Next: [bold]{next_command}[/bold]")
 
@@ -104,7 +112,8 @@ def show_status(status: Status) -> None:
         for item, kind, message in stage.failures:
             console.print(Text(f"  {stage.stage} failed ({kind}) {item}: {message}"))
         if stage.pending:
-            console.print(f"  {stage.stage}: a run was stopped; run `mgcollect {stage.stage}` again and it goes on.")
+            command = _COMMANDS.get(stage.stage, stage.stage)
+            console.print(f"  {stage.stage}: a run was stopped; run `mgcollect {command}` again and it goes on.")
         if stage.next_retry:
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(stage.next_retry))
             console.print(f"  {stage.stage}: a server asked us to wait; retry after {when}.")

@@ -1,7 +1,7 @@
 """Twenty 12-second 720p links from loopback, fetched and cut into shots, by mgcollect and by video2dataset 1.3.
 
-    python -m venv /tmp/v2d && /tmp/v2d/bin/pip install video2dataset==1.3.0 && /tmp/v2d/bin/pip install pyarrow==17.0.0
-    python -m benchmarks.speed.fetch_and_cut --video2dataset /tmp/v2d/bin/python
+    python -m venv v2d && v2d/bin/pip install video2dataset==1.3.0 && v2d/bin/pip install pyarrow==17.0.0
+    python -m benchmarks.speed.fetch_and_cut --video2dataset "$PWD/v2d/bin/python"
 
 Both start from a list of addresses and end with clips on the disk, and every second counts, that of starting Python too:
 
