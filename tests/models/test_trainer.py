@@ -1,10 +1,12 @@
 import csv
 import dataclasses
+import itertools
 import math
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -142,10 +144,14 @@ def test_a_run_by_the_clock_counts_the_minutes_before_a_kill(tmp_path):
     assert read_card(tmp_path / RESUME).step == spent.step + 1
 
 
-def test_minutes_end_a_run():
-    settings = dataclasses.replace(SETTINGS, steps=10**9, minutes=0.01, log_every=1)
+def test_minutes_end_a_run(monkeypatch):
+    clock = SimpleNamespace(monotonic=itertools.count().__next__)  # a second passes each time that it is asked
+    monkeypatch.setattr("models.trainer.time", clock)
+    settings = dataclasses.replace(SETTINGS, steps=10**9, minutes=1, log_every=10**9)
     line = fit(new(), batch_of, settings, CARD, quiet=True)
-    assert line["lr"] < 0.01  # the rate had fallen with the time
+    # The last step begins after 59 seconds, so the rate has fallen nearly to its end of 1 % with the time.
+    falling = (59 / 60 - 0.05) / 0.95
+    assert line["lr"] == pytest.approx(0.05 * (0.01 + 0.99 * (1 + math.cos(math.pi * falling)) / 2))
 
 
 def test_a_probe_joins_the_log_and_changes_nothing(tmp_path):
