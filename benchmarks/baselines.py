@@ -16,6 +16,7 @@ from benchmarks.corpus import Sample
 from benchmarks.held import hold
 from benchmarks.linear import Linear, fit_linear
 from benchmarks.methods import Method
+from benchmarks.tuned import FROM_SCRATCH
 
 if TYPE_CHECKING:
     import torch
@@ -255,5 +256,6 @@ BASELINES: dict[str, Method] = {
         _network("predict-cluster", _Recipe(_predict_cluster, supervised=False)),
         _network("mamp", _Recipe(_mamp, supervised=False, embed=_mean_of_tokens)),
         Method("minirocket", fit=_fit_rocket, predict=_predict_rocket, embed=_embed_rocket, parameters=_count_rocket),
+        FROM_SCRATCH,
     )
 }

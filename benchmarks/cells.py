@@ -53,11 +53,13 @@ class ScoreCells:
     Attributes:
         release: folder of the release.
         methods: those of the cells.
+        protocol: the release's own split that is scored; None lets the number of people decide.
         corpus: the release, opened; each worker opens its own.
     """
 
     release: str
     methods: Sequence[Method]
+    protocol: str | None = None
     corpus: Corpus | None = None
     name: str = "benchmark"
     table: str = "gestures"
@@ -76,7 +78,7 @@ class ScoreCells:
         if self.corpus is None:
             release = open_release(self.release)
             self.methods = methods_for(release, self.methods)
-            self.corpus = Corpus(release)
+            self.corpus = Corpus(release, self.protocol)
 
     def process(self, item: Row) -> Iterable[Row]:
         assert self.corpus is not None

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from benchmarks.baselines import BASELINES
 from benchmarks.methods import BUILT_IN, Method
+from benchmarks.pretrained import pretrained, weights_of
+from benchmarks.tuned import TUNED, fine_tuned
 from manifests.errors import BadInput
 from manifests.ids import file_sha256
 from manifests.release import Release
@@ -19,23 +21,27 @@ PROPOSALS = "proposals:"
 
 
 def methods_for(
-    release: Release, wanted: Sequence[str | Method] | None = None, extra: Sequence[Method] = ()
+    release: Release, wanted: Sequence[str | Method] | None = None, checkpoints: Sequence[Path | str] = ()
 ) -> list[Method]:
     """The methods to score: those wanted, else all built in and every model that the release has proposals of.
 
     Args:
         wanted: names (of baselines too, which are only scored where they are named), `proposals:<model version>`, paths of
             Python files, or methods.
-        extra: methods that are scored beside them.
+        checkpoints: whose methods are scored beside them; a pre-trained MG-FM can also be named as `mg-fm-tuned`.
 
     Raises:
         BadInput: there is no such method, or its file is wrong.
     """
+    extra = [pretrained(path) for path in checkpoints]
     versions = sorted(set(release.table("proposals", ["model_version"])["model_version"].to_pylist()))
     known = BUILT_IN | {PROPOSALS + version: Method(PROPOSALS + version, proposals_of=version) for version in versions}
     if wanted is None:
         return [*known.values(), *extra]
     known = known | BASELINES
+    for path, method in zip(checkpoints, extra, strict=True):
+        if method.embed:
+            known[TUNED] = fine_tuned(weights_of(path))
     methods = [*extra] + [_method(name, known) if isinstance(name, str) else name for name in wanted]
     names = [method.name for method in methods]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -48,6 +54,8 @@ def _method(name: str, known: dict[str, Method]) -> Method:
         return known[name]
     if name.endswith(".py"):
         return load_method(Path(name))
+    if name == TUNED:
+        raise BadInput(f"--method {TUNED}: what is tuned? Give the pre-trained MG-FM's folder with --checkpoint.")
     raise BadInput(f"--method {name}: there is none. Give a Python file, or one of: {', '.join(known)}.")
 
 

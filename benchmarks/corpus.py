@@ -9,12 +9,14 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from benchmarks.sides import read_sides
 from manifests.errors import BadInput
+from manifests.importers.rows import UNKNOWN_PERSON
 from manifests.poses import Poses
 from manifests.release import Release
-from manifests.splits import CROSS_SUBJECT
+from manifests.splits import CROSS_SUBJECT, given_people
 from manifests.tables import Row
 
 __all__ = [
@@ -115,26 +117,30 @@ class Corpus:
 
     Attributes:
         release: the release.
+        named: the protocol of the release that is scored, however few its people; None lets their number decide.
         gestures: rows of the gestures table whose poses are there, by gesture_id; all arrays below run along them.
         notes: what a reader of the scores must know.
 
     Raises:
-        BadInput: a label that is no class, a gesture outside its clip, or a split that has a person in train and in test.
+        BadInput: a label that is no class, a gesture outside its clip, a split that has a person in train and in test, or
+            no protocol of that name.
     """
 
-    def __init__(self, release: Release) -> None:
-        self.release = release
+    def __init__(self, release: Release, named: str | None = None) -> None:
+        self.release, self.named = release, named
         self.clips: dict[str, Row] = {row["clip_id"]: row for row in release.table("clips").to_pylist()}
         rows = release.table("gestures").sort_by("gesture_id").to_pylist()
         for row in rows:
             _check_gesture(row, self.clips, release.labels)
+            if named and row["player_id"] == UNKNOWN_PERSON:
+                row["player_id"] = row["gesture_id"]
         self.all_gestures: list[Row] = rows
         self.gestures, self.samples = self._with_poses(rows)
         self.notes = self._notes()
         person_of = {row["gesture_id"]: row["player_id"] for row in rows}
         person_of |= {row["video_id"]: row["player_id"] for row in release.table("videos").to_pylist()}
         person_of |= {clip_id: clip["player_id"] for clip_id, clip in self.clips.items()}
-        self._sides = read_sides(release, person_of)
+        self._sides = read_sides(release, person_of, named)
 
     @cached_property
     def labels(self) -> Ints:
@@ -173,18 +179,25 @@ class Corpus:
     def protocol_for(self, people: Iterable[str]) -> Protocol:
         """The release's cross-subject split, or folds where people are few or there is no split."""
         people = sorted(set(people))
-        if len(people) > FEW_PEOPLE and (split := self.split()):
+        if (self.named or len(people) > FEW_PEOPLE) and (split := self.split()):
             return split
         return folds_of_people(people)
 
     def split(self) -> Protocol | None:
-        """The release's cross-subject split; None where it has none. Its validation people count as train."""
-        sides = self._sides.get(CROSS_SUBJECT)
+        """The release's split, cross-subject unless another is named; None where it has none. Validation counts as train."""
+        sides = self._sides.get(self.named or CROSS_SUBJECT)
         if sides is None or not all(sides.people.values()):
             return None
         train, test = (frozenset(sides.people[side]) for side in ("train", "test"))
-        name = f"the release's cross-subject split, {len(train)} people to learn from and {len(test)} to test on"
+        what = "gestures" if self._anonymous else "people"
+        split = (self.named or CROSS_SUBJECT).replace("_", "-")
+        name = f"the release's {split} split, {len(train)} {what} to learn from and {len(test)} to test on"
         return Protocol(name, (train,), (test,))
+
+    @property
+    def _anonymous(self) -> int:
+        """How many gestures are of nobody knows whom, each taken for a person of its own."""
+        return sum(row["player_id"] == row["gesture_id"] for row in self.all_gestures)
 
     def sides(self, protocol: str, unit: str) -> dict[str, str]:
         """item_id -> train or test in the protocol that the release has for one task; empty where it has none."""
@@ -204,7 +217,14 @@ class Corpus:
     @cached_property
     def _label_draws(self) -> dict[int, dict[str, set[np.float32]]]:
         draws: dict[int, dict[str, set[np.float32]]] = {}
-        for row in self.release.table("splits").to_pylist():
+        splits = self.release.table("splits")
+        if self.named not in (None, CROSS_SUBJECT):
+            # A split that an imported set came with has no draws of its own.
+            columns = ("gesture_id", "player_id", "label")
+            gestures = pa.table({name: [row[name] for row in self.all_gestures] for name in columns})
+            sides = self._sides[self.named].people
+            splits = given_people(gestures, {person: side for side, there in sides.items() for person in there})
+        for row in splits.to_pylist():
             if row["protocol"] == CROSS_SUBJECT and row["part"] != "test":
                 draws.setdefault(row["draw"], {})[row["item_id"]] = {np.float32(share) for share in row["labelled"]}
         return draws
@@ -309,6 +329,11 @@ class Corpus:
 
     def _notes(self) -> list[str]:
         notes = []
+        if self._anonymous:
+            notes.append(
+                f"Nobody knows whose {self._anonymous} of the gestures are. Each is taken for a person of its own: the same "
+                "people may be on both sides, intervals are over gestures, and settings are chosen by gestures held out."
+            )
         if note := self.release.info.get("note"):
             notes.append(str(note))
         annotators = set(self.release.table("annotations", ["annotator_id"])["annotator_id"].to_pylist())
@@ -361,8 +386,12 @@ def _check_gesture(row: Row, clips: dict[str, Row], labels: tuple[str, ...]) -> 
 def describe(rows: list[Row]) -> str:
     """Such as "12 gestures of 3 classes by 2 people"."""
     classes, people = {row["label"] for row in rows}, {row["player_id"] for row in rows}
-    gestures = many(len(rows), "gesture")
-    return f"{gestures} of {many(len(classes), 'class', 'classes')} by {many(len(people), 'person', 'people')}"
+    by = (
+        many(len(people), "person", "people")
+        if not people <= {row["gesture_id"] for row in rows}
+        else "nobody knows whom"
+    )
+    return f"{many(len(rows), 'gesture')} of {many(len(classes), 'class', 'classes')} by {by}"
 
 
 def many(n: int, one: str, more: str | None = None) -> str:

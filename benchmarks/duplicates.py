@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.corpus import Corpus, Protocol, Sample, many
-from models.normalise import normalise
-from models.skeletons import skeleton
+from benchmarks.kinematics import placed
 
 __all__ = ["near_duplicates", "split_notes"]
 
@@ -20,7 +19,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _FRAMES = 8
-_SEEN = 0.3
 # Root mean square distance of joints in shoulder widths. Re-encoding and re-estimating one recording stays below; two people
 # doing the same differ by their proportions alone by several times that.
 _SAME = 0.01
@@ -74,11 +72,8 @@ def _movements(samples: Sequence[Sample]) -> tuple[Floats, npt.NDArray[np.bool_]
         return np.zeros((len(samples), 1)), np.zeros(len(samples), dtype=bool)
     rows, usable = [], []
     for sample in samples:
-        joints = skeleton(sample.poses.skeleton)
-        keypoints = joints.select(sample.poses.keypoints)
-        picked = keypoints[np.linspace(0, len(keypoints) - 1, _FRAMES).round().astype(int)]
-        seen = picked[..., -1] >= _SEEN
-        points = normalise(picked[None, ..., :-1], seen[None], joints)[0].astype(np.float64) * seen[..., None]
-        rows.append(points.ravel() / np.sqrt(seen.size))
+        frames = np.linspace(0, len(sample.poses.keypoints) - 1, _FRAMES).round().astype(np.int64)
+        points, seen = placed(sample, frames)
+        rows.append((points * seen[..., None]).ravel() / np.sqrt(seen.size))
         usable.append(bool(seen.mean() > 0.4))
     return np.stack(rows), np.array(usable)

@@ -31,6 +31,6 @@ def hold(samples: Sequence[Sample], classes: Sequence[str] = ()) -> PoseStore:
         for sample in samples
     ]
     try:
-        return hold_store(recordings, skeleton, classes=classes, y_down=unit == "pixel")
+        return hold_store(recordings, skeleton, classes=classes, y_down=unit == "pixel", in_body_frame=unit == "body")
     except BadInput as error:
         raise ItemFailed(str(error), kind="skeleton") from error

@@ -17,7 +17,7 @@ from manifests.errors import ItemFailed
 from models.normalise import normalise
 from models.skeletons import skeleton
 
-__all__ = ["kinematic_features"]
+__all__ = ["kinematic_features", "placed"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -42,11 +42,23 @@ def kinematic_features(samples: Sequence[Sample]) -> Floats:
     return np.stack([_features(sample) for sample in samples]) if len(samples) else np.empty((0, 0))
 
 
+def placed(sample: Sample, frames: npt.NDArray[np.int64] | None = None) -> tuple[Floats, Bools]:
+    """(frames, joints, dims) positions in shoulder widths from between the shoulders, and (frames, joints) whether each is seen.
+
+    Args:
+        frames: which frames; all by default.
+    """
+    joints, poses = skeleton(sample.poses.skeleton), sample.poses
+    keypoints = joints.select(poses.keypoints if frames is None else poses.keypoints[frames])
+    seen = keypoints[..., -1] >= _SEEN
+    if poses.unit == "body":
+        return keypoints[..., :-1].astype(np.float64), seen
+    return normalise(keypoints[None, ..., :-1], seen[None], joints)[0].astype(np.float64), seen
+
+
 def _features(sample: Sample) -> Floats:
     joints = skeleton(sample.poses.skeleton)
-    keypoints = joints.select(sample.poses.keypoints)
-    seen = keypoints[..., -1] >= _SEEN
-    points = normalise(keypoints[None, ..., :-1], seen[None], joints)[0].astype(np.float64)
+    points, seen = placed(sample)
     upper = np.array([part != "legs" for part in joints.parts])
     names = [name for name, kept in zip(joints.joints, upper, strict=True) if kept]
     points, seen = points[:, upper], seen[:, upper]

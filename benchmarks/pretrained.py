@@ -20,7 +20,7 @@ from manifests.poses import Poses
 from models.checkpoints import MODEL, read_card
 from models.spot.candidates import Candidate
 
-__all__ = ["pretrained"]
+__all__ = ["load_pretrained", "pretrained", "weights_of"]
 
 _NAME, _SPOTTER = "mg-fm", "spotter"
 
@@ -36,14 +36,19 @@ def pretrained(checkpoint: Path | str) -> Method:
     Raises:
         BadInput: there is no checkpoint of either kind.
     """
-    path = Path(checkpoint)
-    path = (path / MODEL if path.is_dir() else path).resolve()
+    path = weights_of(checkpoint)
     if read_card(path).kind == "spotter":
         count = sum(weights.numel() for weights in _load_spotter(str(path)).network.parameters())
         return Method(_SPOTTER, spot=_Spot(str(path)), parameters=_Parameters(count), digest=file_sha256(path))
-    encoder, _ = _load(str(path))
+    encoder, _ = load_pretrained(str(path))
     parameters = sum(weights.numel() for weights in encoder.parameters())
     return Method(_NAME, embed=_Embed(str(path)), parameters=_Parameters(parameters), digest=file_sha256(path))
+
+
+def weights_of(checkpoint: Path | str) -> Path:
+    """The file of weights of a checkpoint that is named by its folder, or by that file."""
+    path = Path(checkpoint)
+    return (path / MODEL if path.is_dir() else path).resolve()
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class _Parameters:
 
 
 @lru_cache(maxsize=1)
-def _load(path: str) -> tuple[Any, int]:
-    """The encoder, and the number of frames that gestures were resampled to in its training."""
+def load_pretrained(path: str) -> tuple[Any, int]:
+    """The encoder of a file of weights, and the number of frames that gestures were resampled to in its training."""
     from models.pretrain import PretrainSettings, load_encoder
     from models.settings import from_mapping
 
@@ -76,7 +81,7 @@ class _Embed:
 
         from models.features import features
 
-        encoder, frames = _load(self.path)
+        encoder, frames = load_pretrained(self.path)
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # sums then come in the same order on every machine
         try:

@@ -32,7 +32,6 @@ from benchmarks.duplicates import split_notes
 from benchmarks.figures import draw_figures
 from benchmarks.methods import Method
 from benchmarks.pages import html_page, markdown_page
-from benchmarks.pretrained import pretrained
 from benchmarks.report import BenchmarkReport, Cost, Failure, NotScored
 from benchmarks.scores import Result, resamples_table, scores_table
 from benchmarks.tasks import TASKS
@@ -59,6 +58,7 @@ def benchmark(
     tasks: Sequence[str] | None = None,
     methods: Sequence[str | Method] | None = None,
     checkpoints: Sequence[Path | str] = (),
+    protocol: str | None = None,
     seeds: int = 3,
     engine: str = "local",
     workers: int | None = 0,
@@ -73,13 +73,16 @@ def benchmark(
         methods: names, `proposals:<model version>`, paths of Python files (see `benchmarks.methods`) or methods; by default all
             built in, and the proposals of every model in the release.
         checkpoints: a pre-trained MG-FM, a spotter, scored beside the other methods.
+        protocol: score this split of the release as it is, however few its people (`given` is the one that an imported set
+            came with); by default its cross-subject split, or folds where people are few.
         seeds: how many, from 0.
         engine: "local" or "ray" (see `collector.engine`).
         workers: how many processes compute cells; 0 computes here; None takes as many as cores and memory allow.
         quiet: no progress bar.
 
     Raises:
-        BadInput: no release there; an unknown task or method; a split with a person in train and in test.
+        BadInput: no release there; an unknown task or method; a split with a person in train and in test, or
+            no such protocol.
         CannotWrite: `out` can't be written.
     """
     started, begun = time.monotonic(), datetime.now(UTC)
@@ -87,24 +90,24 @@ def benchmark(
     if seeds < 1:
         raise BadInput(f"--seeds {seeds}: give 1 or more.")
     release, out = open_release(release_path), Path(out)
-    found = methods_for(release, methods, [pretrained(path) for path in checkpoints])
-    corpus = Corpus(release)
+    found = methods_for(release, methods, checkpoints)
+    corpus = Corpus(release, protocol)
     release_digest = _digest(release)
-    protocol = corpus.protocol()
+    divided = corpus.protocol()
     report = BenchmarkReport(
         out,
         release.version,
         release_digest,
-        protocol.name if protocol else "too few people to divide",
+        divided.name if divided else "too few people to divide",
         f"{describe(corpus.all_gestures)} in {many(len(corpus.clips), 'clip')}",
-        [*corpus.notes, *split_notes(corpus, protocol)],
+        [*corpus.notes, *split_notes(corpus, divided)],
         chosen,
         corpus.simulated,
     )
     code = _code_digest()
-    key = [release_digest, tool_version(), code]
+    key = [release_digest, tool_version(), code, *([protocol] if protocol else [])]
     cells = _plan(corpus, found, seeds, key, report, named=methods is not None)
-    stage = ScoreCells(str(release.path), found, corpus)
+    stage = ScoreCells(str(release.path), found, protocol, corpus)
     done = {str(cell.path): result for cell in cells if (result := kept(cell.path))}
     report.reused = len(done)
     todo = [cell for cell in cells if str(cell.path) not in done]
@@ -122,6 +125,7 @@ def benchmark(
         "release_sha256": release_digest,
         "mgcollect": tool_version(),
         "code": code,
+        "protocol": protocol,
         "seeds": seeds,
         "methods": {method.name: method.digest for method in found},
         "machine": _machine(),

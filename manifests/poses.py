@@ -9,8 +9,9 @@ without this module:
 
 `unit` says what the coordinates are. "pixel": of the clip, y downwards, kept to 1/16 pixel (no estimator is that good, and
 the zero bits pack well). "metre": of a depth camera or a lifted pose, y upwards, kept exactly. "arbitrary": whatever an
-imported data set was normalised to, y upwards, kept exactly. Confidence is 0 to 1, kept to 1/256. A joint that was not seen
-has confidence 0; what its coordinates are then means nothing.
+imported data set was normalised to, y upwards, kept exactly. "body": origin between the shoulders and about a shoulder width as
+unit, y upwards, kept exactly, where a set has taken its positions so already and the shoulders aren't among its joints.
+Confidence is 0 to 1, kept to 1/256. A joint that was not seen has confidence 0; what its coordinates are then means nothing.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ __all__ = [
     "write_poses",
 ]
 
-Unit = Literal["pixel", "metre", "arbitrary"]
-UNITS: tuple[Unit, ...] = ("pixel", "metre", "arbitrary")
+Unit = Literal["pixel", "metre", "arbitrary", "body"]
+UNITS: tuple[Unit, ...] = ("pixel", "metre", "arbitrary", "body")
 BLOCK = 64
 _PIXEL = 16  # steps a pixel
 _CONFIDENCE = 256
@@ -62,7 +63,7 @@ class Poses:
         boxes: (frames, 4) float32: x0, y0, x1, y1 in the unit of the keypoints; NaN where the player isn't seen.
         first_frame: the clip's frame that row 0 is.
         made_by: tool and weights.
-        unit: "pixel" (two dimensions, y downwards), "metre" or "arbitrary" (y upwards).
+        unit: "pixel" (two dimensions, y downwards), "metre", "arbitrary" or "body" (y upwards).
     """
 
     clip_id: str
@@ -135,7 +136,7 @@ def table_from(poses: Poses) -> pa.Table:
     if not np.isfinite(poses.keypoints).all():
         raise ValueError("keypoints hold NaN or infinity; an unseen joint is confidence 0")
     if poses.unit not in UNITS or poses.dims not in ((2,) if poses.unit == "pixel" else (2, 3)):
-        raise ValueError(f"{poses.dims} dimensions of unit {poses.unit!r}; pixels have 2, metre and arbitrary 2 or 3")
+        raise ValueError(f"{poses.dims} dimensions of unit {poses.unit!r}; pixels have 2, others 2 or 3")
     rows = [_row(poses, block) for block in range((len(poses.keypoints) + BLOCK - 1) // BLOCK)]
     return from_rows(TABLES["poses"], rows)
 

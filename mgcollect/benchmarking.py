@@ -29,6 +29,12 @@ def benchmark(
         list[Path] | None,
         typer.Option("--checkpoint", help="Score this pre-trained MG-FM, or this spotter, too; may be repeated."),
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            "--protocol", help="Score this split of the release as it is, few people or not: given, cross_subject."
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=0, help="Processes to run on; 0 runs in this one [as cores and memory allow]."),
@@ -53,6 +59,7 @@ def benchmark(
         tasks=task,
         methods=method,
         checkpoints=checkpoint or (),
+        protocol=protocol,
         seeds=seeds,
         engine=engine,
         workers=workers,

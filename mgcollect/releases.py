@@ -145,7 +145,7 @@ def import_(
     width: Annotated[int, typer.Option(min=0, help="Of the picture, in pixels.")] = 0,
     height: Annotated[int, typer.Option(min=0, help="Of the picture, in pixels.")] = 0,
     skeleton: Annotated[str | None, typer.Option(help="Joint set of the poses, such as coco17.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Of the coordinates: pixel, metre or arbitrary.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Of the coordinates: pixel, metre, arbitrary, or body.")] = None,
     labels: Annotated[
         Path | None, typer.Option("--labels", help="Text file with the class names, one a line, in their order.")
     ] = None,

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from manifests.errors import BadInput
 from manifests.importers.pyskl import PysklClip, load_pyskl
-from manifests.poses import Poses, read_poses
+from manifests.poses import Poses, Unit, read_poses
 from manifests.release import INFO, open_release
 from manifests.tables import Row
 from manifests.taxonomy import LABELS
@@ -150,7 +150,14 @@ def _prepare_tables(
     first = next(iter(found), None)
     if first is None:
         raise BadInput("There is no kept clip with poses. Run `mgcollect pose` first.")
-    return write_store(found, out, found.skeleton_name, classes=classes, y_down=found.y_down)
+    return write_store(
+        found,
+        out,
+        found.skeleton_name,
+        classes=classes,
+        y_down=found.unit == "pixel",
+        in_body_frame=found.unit == "body",
+    )
 
 
 class _Found:
@@ -170,7 +177,7 @@ class _Found:
         self.parts = parts
         self.poses_of = poses_of
         self.skeleton_name = ""
-        self.y_down = True
+        self.unit: Unit = "pixel"
 
     def __iter__(self) -> Iterator[Recording]:
         for clip_id, clip in sorted(self.clips.items()):
@@ -181,11 +188,11 @@ class _Found:
             except (KeyError, FileNotFoundError):
                 continue
             if not self.skeleton_name:
-                self.skeleton_name, self.y_down = poses.skeleton, poses.unit == "pixel"
-            if (poses.skeleton, poses.unit == "pixel") != (self.skeleton_name, self.y_down):
+                self.skeleton_name, self.unit = poses.skeleton, poses.unit
+            if (poses.skeleton, poses.unit) != (self.skeleton_name, self.unit):
                 raise BadInput(
                     f"Clip {clip_id} has {poses.skeleton} poses in the unit {poses.unit}, unlike the clips before it "
-                    f"({self.skeleton_name}). Make all poses with one skeleton."
+                    f"({self.skeleton_name}, {self.unit}). Make all poses with one skeleton."
                 )
             confidence = np.where(poses.seen[:, None], poses.confidence, np.float32(0))
             yield Recording(poses.positions, confidence, clip["player_id"], self._items(clip_id, len(confidence)))

@@ -34,10 +34,19 @@ def cluster(embeddings: npt.NDArray[np.floating[Any]], n_clusters: int, seed: in
     return np.asarray(found, dtype=np.int64)
 
 
-def cluster_accuracy(counts: Counts) -> Floats:
-    """(m,) accuracy under the best one-to-one map of clusters to classes (Hungarian algorithm), of (m, classes, clusters)."""
-    best = [table[linear_sum_assignment(table, maximize=True)].sum() for table in counts]
-    return _ratio(np.array(best), counts.sum(axis=(1, 2)))
+def cluster_accuracy(counts: Counts, mapped_by: Counts | None = None) -> Floats:
+    """(m,) accuracy under a one-to-one map of clusters to classes (Hungarian algorithm), of (m, classes, clusters).
+
+    Args:
+        mapped_by: (classes, clusters) the counts whose best map is taken for all; by default each table has its own. Resamples
+            want the map of what they are drawn from: the best map of each would fit its chances, and lie too high.
+    """
+    if mapped_by is None:
+        best = np.array([table[linear_sum_assignment(table, maximize=True)].sum() for table in counts])
+    else:
+        classes, clusters = linear_sum_assignment(mapped_by, maximize=True)
+        best = counts[:, classes, clusters].sum(axis=1)
+    return _ratio(best, counts.sum(axis=(1, 2)))
 
 
 def normalised_mutual_information(counts: Counts) -> Floats:

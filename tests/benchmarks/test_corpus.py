@@ -37,6 +37,47 @@ def test_many_people_are_divided_as_the_release_says(make_release):
     assert corpus.protocol() == corpus.split()
 
 
+def test_a_named_protocol_is_scored_however_few_its_people(make_release):
+    release = make_release(3)
+    (fold,) = Corpus(release, CROSS_SUBJECT).protocol().folds(Corpus(release).people)
+    said = parts_of(release.table("splits"), CROSS_SUBJECT)
+    assert {said[Corpus(release).gestures[i]["gesture_id"]] for i in fold.test} == {"test"}
+    with pytest.raises(BadInput, match=r"--protocol given: .*no split of that name.*There: cross_subject, retrieval"):
+        Corpus(release, "given")
+
+
+def test_gestures_of_nobody_knows_whom_stand_for_themselves(make_release):
+    """Such a set has only the split that it came with; how many labels are kept is drawn as for any other."""
+
+    def anonymous(rows):
+        return [row | {"player_id": "unknown"} for row in rows]
+
+    def given(_):
+        return [
+            {
+                "protocol": "given",
+                "draw": 0,
+                "unit": "gesture",
+                "item_id": f"P000{p}-v0-clip-{i}",
+                "player_id": "unknown",
+            }
+            | {"part": "train" if i % 4 else "test", "labelled": []}
+            for p in range(2)
+            for i in range(40)
+        ]
+
+    change = dict.fromkeys(("gestures", "clips", "videos"), anonymous) | {"splits": given}
+    release = make_release(2, each=20, change=change)
+    assert Corpus(release).protocol() is None
+    corpus = Corpus(release, "given")
+    assert corpus.protocol().name == "the release's given split, 60 gestures to learn from and 20 to test on"
+    (fold,) = corpus.protocol().folds(corpus.people)
+    assert (len(fold.train), len(fold.test), len(set(corpus.people))) == (60, 20, 80)
+    assert "Nobody knows whose 80 of the gestures are" in corpus.notes[0]
+    # 20 % of each class: in train are 30 of one and 30 of the other, as no multiple of four is of the second class.
+    assert sorted(np.bincount(corpus.labels[corpus.labelled(0, 0.2)])[np.unique(corpus.labels)]) == [4, 8]
+
+
 def test_ten_folds_test_everyone_once():
     people = [f"P{i}" for i in range(23)]
     protocol = folds_of_people(people)

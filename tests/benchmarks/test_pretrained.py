@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.choice import methods_for
 from benchmarks.corpus import Corpus
-from benchmarks.methods import embed
+from benchmarks.methods import embed, predict
 from benchmarks.pretrained import pretrained
 from benchmarks.suite import benchmark
 from manifests.errors import BadInput
+from models import recognise
 from models.checkpoints import Card, save_weights
 from models.mgfm import MGFM, NetworkSettings
-from models.pretrain import PretrainSettings
+from models.pretrain import PretrainSettings, load_encoder
+from models.recognise import RecogniseSettings
 from models.settings import to_mapping
 from models.spot.calibration import Calibration
 from models.spot.network import SpotNetwork, SpotterNetwork
@@ -57,6 +62,25 @@ def test_it_is_scored_beside_the_others(make_release, checkpoint, tmp_path):
     assert report.exit_code == 0, report.failures
     assert {score.method for score in report.scores} == {"mg-fm", "kinematics-ridge"}
     assert report.run["methods"]["mg-fm"]
+
+
+def test_it_is_fine_tuned_where_that_is_named(make_release, checkpoint, monkeypatch):
+    monkeypatch.setattr(
+        recognise, "RecogniseSettings", partial(RecogniseSettings, epochs=1, least_steps=2, test_views=1)
+    )
+    release = make_release(3, each=2)
+    _, tuned = methods_for(release, ["mg-fm-tuned"], [checkpoint])
+    samples = Corpus(release).samples
+    labels = np.array([i % 2 if i < 8 else -1 for i in range(len(samples))])
+    fitted = tuned.fit(samples, labels, ("this", "that", "neither"), 0)
+    assert predict(tuned, fitted, samples, ("this", "that", "neither")).scores.shape == (12, 3)
+    # It begins from the checkpoint: two steps leave it nearer to that than to another network.
+    start, ours = load_encoder(checkpoint)[0].state_dict(), fitted.encoder.state_dict()
+    other = MGFM(fitted.encoder.settings).state_dict()
+    moved, apart = (sum(((ours[k] - there[k]) ** 2).sum() for k in ours) for there in (start, other))
+    assert 0 < moved < 0.1 * apart
+    with pytest.raises(BadInput, match="what is tuned"):
+        methods_for(release, ["mg-fm-tuned"])
 
 
 def test_the_number_of_weights(checkpoint):

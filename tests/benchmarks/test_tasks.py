@@ -12,6 +12,7 @@ from manifests.errors import ItemFailed
 from manifests.splits import EMOTION, SPOTTING, parts_of
 from manifests.taxonomy import LABELS
 from models.spot.candidates import Candidate
+from tests.benchmarks.conftest import PLACES
 
 MAJORITY, KINEMATICS = BUILT_IN["majority"], BUILT_IN["kinematics-ridge"]
 
@@ -157,6 +158,21 @@ def test_unsupervised_finds_nothing_in_nothing(corpus):
     values = _values(unsupervised.score(corpus, constant, 0))
     assert values["linear_probe"] == values["cluster_accuracy"] == 0.5
     assert values["nmi"] == values["ari"] == 0
+
+
+def test_intervals_of_clusters_lie_around_their_values(make_release):
+    # An embedding of noise: whatever clusters agree with is chance, which a resample of people must not make more of.
+    corpus = Corpus(make_release(6, labels=tuple(PLACES), each=3))
+    rows = {sample.gesture_id: row for row, sample in enumerate(corpus.samples)}
+    values = np.random.default_rng(0).normal(size=(len(rows), 4))
+    noise = Method("noise", embed=lambda _, samples: values[[rows[sample.gesture_id] for sample in samples]])
+    result = unsupervised.score(corpus, noise, 0)
+    drawn = {score.metric: values for score, values in zip(result.scores, result.drawn, strict=True)}
+    for metric in ("cluster_accuracy", "nmi", "ari"):
+        (score,) = (score for score in result.scores if score.metric == metric)
+        # A Rand index below chance is shown as 0.
+        assert max(drawn[metric].mean(), 0) == pytest.approx(score.value, abs=1e-6)
+        assert score.low <= score.value <= score.high
 
 
 def test_retrieval_by_hand(corpus):

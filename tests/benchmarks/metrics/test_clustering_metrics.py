@@ -32,6 +32,16 @@ def test_accuracy_is_that_of_the_best_of_all_maps(pairs):
     assert cluster_accuracy(_table(labels, clusters))[0] == pytest.approx(best)
 
 
+def test_accuracy_under_the_map_of_another_table_by_hand():
+    # Two people of three gestures each: together cluster 0 is mostly class 0; of the second person alone it is class 1.
+    first, second = np.array([[3, 0], [0, 0]]), np.array([[0, 1], [2, 0]])
+    tables = np.stack([first + second, 2 * first, 2 * second])
+    assert cluster_accuracy(tables).tolist() == [0.5, 1, 1]
+    # With the first person twice the identity is best: 6 of 9. It finds all of the first person's and none of the second's.
+    tables = np.stack([2 * first + second, 3 * first, 3 * second])
+    assert cluster_accuracy(tables, tables[0]).tolist() == pytest.approx([6 / 9, 1, 0])
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=12))
 def test_weighted_items_are_never_paired_with_their_own_copies(rows):
     labels, clusters, weights = np.array(rows).T
