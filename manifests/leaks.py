@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -132,16 +132,19 @@ class _Shapes:
     def near(self, part_of: dict[str, str]) -> tuple[str, ...]:
         """Gestures that are near one of another part."""
         found: set[str] = set()
-        for ids, shapes in self._by_skeleton.values():
-            known = [i for i, gesture in enumerate(ids) if gesture in part_of]
-            if len(known) < 2:
-                continue
-            tree = KDTree(np.stack([shapes[i] for i in known]))
-            for a, b in tree.query_pairs(_NEAR):
-                one, other = ids[known[a]], ids[known[b]]
-                if part_of[one] != part_of[other]:
-                    found |= {one, other}
+        for one, other in self._pairs:
+            if one in part_of and other in part_of and part_of[one] != part_of[other]:
+                found |= {one, other}
         return tuple(sorted(found))
+
+    @cached_property
+    def _pairs(self) -> list[tuple[str, str]]:
+        """All gestures that are near each other, whichever parts they are in: protocols differ in those alone."""
+        return [
+            (ids[a], ids[b])
+            for ids, shapes in self._by_skeleton.values()
+            for a, b in KDTree(np.stack(shapes)).query_pairs(_NEAR)
+        ]
 
 
 def _shape(positions: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:

@@ -26,7 +26,7 @@ _HEADER = 128  # bytes in which a header without statistics ends
 _LENGTH = 4  # bytes before a plain value that say how long it is
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Page:
     """Where one value lies.
 

@@ -30,7 +30,7 @@ __all__ = ["PoseIndex"]
 
 _Key = tuple[str, int]
 _Floats = npt.NDArray[np.float32]
-_HEAD = ["clip_id", "block", "skeleton", "n_joints", "dims", "unit", "made_by"]
+_HEAD = ["skeleton", "n_joints", "dims", "unit", "made_by"]
 _LAST = 2**31
 
 
@@ -95,6 +95,15 @@ class _Shard:
     def read(self, group: _Group, columns: list[str]) -> pa.Table:
         # One thread: the columns are few and small, and starting threads takes longer than they do.
         return self.file.read_row_group(group.number, columns=columns, use_threads=False)
+
+    def head(self, group: _Group, rows: range) -> _Head:
+        """What the blocks of the clip in some rows share: by the footer where all clips of the group share it."""
+        described = self.file.metadata.row_group(group.number)
+        ends = [described.column(self.places[name]).statistics for name in _HEAD]
+        if all(end is not None and end.has_min_max and end.min == end.max for end in ends):
+            return _Head(*(end.min for end in ends))
+        row = self.read(group, _HEAD).slice(rows.start, 1).to_pylist()[0]
+        return _Head(*(row[name] for name in _HEAD))
 
     def blobs(self, group: _Group, rows: range) -> Sequence[Any]:
         """The keypoints of some rows as they are packed."""
@@ -183,9 +192,8 @@ class PoseIndex:
             for path in self._paths:
                 shard = self._shard(path)
                 for group in shard.between(key, key):
-                    rows = group.rows(key, key)
-                    for row in shard.read(group, _HEAD).slice(rows.start, len(rows)).to_pylist():
-                        self._heads[clip_id] = shard, _Head(*(row[name] for name in _HEAD[2:]))
+                    if rows := group.rows(key, key):
+                        self._heads[clip_id] = shard, shard.head(group, rows)
         if clip_id not in self._heads:
             raise KeyError(f"no poses of clip {clip_id}")
         return self._heads[clip_id]

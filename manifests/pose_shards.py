@@ -18,15 +18,17 @@ from manifests.tables import TABLES
 
 __all__ = ["POSES_LAYOUT", "write_shards"]
 
-_NUMBERS_PER_GROUP = 16 * 64 * 133 * 3  # 16 blocks of 133 joints: other programs unpack a row group to read one window
-# No two blocks are alike, so a dictionary of them only costs; and the index needs the ends of two columns. Pages end as soon as
-# they are larger than this, and are looked at after each row: so each block of keypoints has one of its own.
+_NUMBERS_PER_GROUP = 16 * 64 * 133 * 3  # 16 blocks of 133 joints: other programs unpack a row group to read one window,
+_BLOCKS_PER_GROUP = 32  # and ours walks over the headers of its pages
+# No two blocks are alike, so a dictionary of them only costs; and the index takes what is the same in a row group from its
+# statistics. Pages end as soon as they are larger than this, and are looked at after each row: so each block of keypoints has
+# one of its own.
 POSES_LAYOUT: dict[str, Any] = {
     "compression": "zstd",
     "data_page_size": 2048,
     "write_batch_size": 1,
     "use_dictionary": ["clip_id", "skeleton", "unit", "made_by"],
-    "write_statistics": ["clip_id", "block"],
+    "write_statistics": ["clip_id", "block", "skeleton", "n_joints", "dims", "unit", "made_by"],
 }
 _BLOCKS_PER_SHARD = 64 * 1024  # about four million frames
 
@@ -71,9 +73,9 @@ def _groups(paths: list[Path]) -> Iterator[pa.Table]:
         clip = read_parquet(TABLES["poses"], path)
         waiting = pa.concat_tables([waiting, clip])
         numbers = max(BLOCK * clip["n_joints"][0].as_py() * (clip["dims"][0].as_py() + 1), 1) if clip.num_rows else 1
-        size = max(_NUMBERS_PER_GROUP // numbers, 1)
+        size = min(max(_NUMBERS_PER_GROUP // numbers, 1), _BLOCKS_PER_GROUP)
         while waiting.num_rows >= size:
-            yield waiting.slice(0, size)
+            yield waiting.slice(0, size).combine_chunks()  # the writer puts two rows into a page where chunks meet
             waiting = waiting.slice(size)
     if waiting.num_rows:
-        yield waiting
+        yield waiting.combine_chunks()

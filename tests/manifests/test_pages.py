@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from manifests.pages import page_values, value_pages
 from manifests.pose_index import PoseIndex
-from manifests.pose_shards import POSES_LAYOUT
-from manifests.poses import Poses, write_poses
+from manifests.pose_shards import POSES_LAYOUT, write_shards
+from manifests.poses import Poses, read_poses, write_poses
 from manifests.tables import TABLES
 
 OURS = {
@@ -108,3 +108,32 @@ def test_poses_are_read_from_either_layout(tmp_path: Path, layout: dict[str, obj
     np.testing.assert_array_equal(index.read("c1", 60, 140).keypoints, whole["c1"][60:140])
     rows = {row["clip_id"]: row for row in pa.concat_tables(tables).to_pylist() if row["block"] == 0}
     np.testing.assert_array_equal(index.read("c3", 3, 5).boxes.reshape(-1), np.float32(rows["c3"]["boxes"][12:20]))
+
+
+def test_each_block_of_a_shard_has_a_page_also_where_clips_share_a_row_group(tmp_path: Path):
+    random = np.random.default_rng(0)
+    files, blocks = {}, {}
+    for clip, joints, frames in (("a", 17, 640), ("b", 17, 1500), ("c", 133, 700), ("d", 17, 90)):
+        files[clip], blocks[clip] = tmp_path / clip, -(-frames // 64)
+        keypoints = random.uniform(0, 900, (frames, joints, 3)).astype(np.float32)
+        write_poses(
+            Poses(clip, f"points{joints}", keypoints, np.zeros((frames, 4), np.float32), made_by=clip), files[clip]
+        )
+    assert write_shards(files, tmp_path / "poses", quiet=True) == (sum(blocks.values()), blocks)
+    (shard,) = (tmp_path / "poses").iterdir()
+    file = pq.ParquetFile(shard)
+    place = file.schema_arrow.get_field_index("keypoints")
+    assert file.metadata.row_group(0).column(place).path_in_schema == "keypoints"
+    descriptor = os.open(shard, os.O_RDONLY)
+    for group in range(file.num_row_groups):
+        described = file.metadata.row_group(group)
+        pages = value_pages(descriptor, described.column(place), (0, 0))
+        assert pages is not None
+        assert len(pages) == described.num_rows
+    os.close(descriptor)
+    index = PoseIndex([shard])
+    for clip, file_of_clip in files.items():  # clips of one row group differ in joints and maker
+        whole = read_poses(file_of_clip)
+        found = index.read(clip, 10, 80)
+        assert (found.skeleton, found.made_by) == (whole.skeleton, clip)
+        np.testing.assert_array_equal(found.keypoints, whole.keypoints[10:80])
