@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from collector.body import parts_of
 from manifests.poses import Poses
 from manifests.segments import temporal_iou
 from models.spot.candidates import TOP, Candidate
@@ -25,7 +26,7 @@ Series = npt.NDArray[np.float64]  # (frames,), NaN where unseen
 Points = npt.NDArray[np.float64]  # (frames, 2)
 Cue = dict[str, Series]  # strengths of the labels that one cue speaks for
 
-_SKELETON = "coco17"
+# Places in `Parts.body`.
 _NOSE, _LEFT_EYE, _RIGHT_EYE, _LEFT_EAR, _RIGHT_EAR = range(5)
 _SHOULDERS, _ELBOWS, _WRISTS, _HIPS = (5, 6), (7, 8), (9, 10), (11, 12)
 
@@ -48,10 +49,8 @@ def spot(poses: Poses, fps: Fraction) -> list[Candidate]:
     """Candidate gestures of a clip, in order of time.
 
     Raises:
-        ValueError: the poses are of another skeleton than coco17.
+        ValueError: the joints of the poses' skeleton are not known.
     """
-    if poses.skeleton != _SKELETON:
-        raise ValueError(f"the kinematic spotter reads {_SKELETON} poses, not {poses.skeleton}")
     body = _Body(poses, float(fps))
     if not np.isfinite(body.width):
         return []
@@ -65,8 +64,9 @@ class _Body:
 
     def __init__(self, poses: Poses, fps: float) -> None:
         self.fps = fps
-        joints = poses.keypoints[..., :2].astype(np.float64)
-        unseen = (poses.keypoints[..., 2] < _SEEN) | ~poses.seen[:, None]
+        keypoints = poses.keypoints[:, list(parts_of(poses).body)]
+        joints = keypoints[..., :2].astype(np.float64)
+        unseen = (keypoints[..., 2] < _SEEN) | ~poses.seen[:, None]
         joints[unseen] = np.nan
         self.joints = _smooth(joints, max(1, round(_SMOOTH_S * fps)))
         self.shoulders = self._middle(*_SHOULDERS)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from collector.clips import count_frames, encoding
 from collector.engine import Retry, StageReport, run_stage
-from collector.faces import FACES, Faces, FoundBy, find_faces
+from collector.faces import Faces, FoundBy, find_faces
 from collector.frames import run_decoder
 from collector.probe import SAFE_INPUT
 from manifests.errors import ClipMismatch, ItemFailed, Unavailable, UnreadableVideo
@@ -81,10 +81,11 @@ class BlurFaces:
         poses = read_poses(Path(self.root, "tables", "poses", f"{item['clip_id']}.parquet"))
         if len(poses.keypoints) != item["n_frames"]:
             raise ClipMismatch(clip, item["n_frames"], len(poses.keypoints))
-        if poses.skeleton not in FACES:
-            raise ItemFailed(f"the face of skeleton {poses.skeleton} isn't known.", kind="skeleton")
         fps = Fraction(item["fps_num"], item["fps_den"])
-        faces = find_faces(poses, item["width"], item["height"], float(fps))
+        try:
+            faces = find_faces(poses, item["width"], item["height"], float(fps))
+        except ValueError as error:
+            raise ItemFailed(f"{error}.", kind="skeleton") from error
         others = item["people"] > 1
         path = f"{FOLDER}/{item['video_id']}/{item['clip_id']}.mp4"
         with replacing(Path(self.root, path)) as temporary:

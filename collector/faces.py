@@ -14,20 +14,19 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
 
+from collector.body import Parts, parts_of
 from manifests.poses import Poses
 
-__all__ = ["FACES", "Faces", "FoundBy", "find_faces"]
+__all__ = ["Faces", "FoundBy", "find_faces"]
 
 _Floats = npt.NDArray[np.float32]
 _Ints = npt.NDArray[np.int64]
 
-# Joints of the face by skeleton; in all of them 0 is the nose, 1 and 2 are the eyes, 3 and 4 the ears, 5 and 6 the shoulders.
-FACES: dict[str, tuple[int, ...]] = {"coco17": tuple(range(5)), "coco133": (*range(5), *range(23, 91))}
 _SEEN = 0.3
 _NEAR_S = 0.5  # a face is taken to be where it was for so long
 _STEADY_S = 2.0  # over which the size of a head is steadied
-# A head's height, 0.23 m, in lengths that keypoints give: between the eyes 0.063 m, the ears 0.15, nose and ear 0.11, the
-# shoulders' joints 0.36 (Tilley, The Measure of Man and Woman, 2002, rounded).
+# A head's height, 0.23 m, in lengths that joints (by place in `Parts.body`) give: between the eyes 0.063 m, the ears 0.15,
+# nose and ear 0.11, the shoulders' joints 0.36 (Tilley, The Measure of Man and Woman, 2002, rounded).
 _PAIRS = ((1, 2, 0.27), (3, 4, 0.65), (0, 3, 0.48), (0, 4, 0.48), (5, 6, 1.55))
 _RADIUS = 0.75  # of a head's height, from the middle of the face past chin and crown
 _LEAST = 0.02  # of the picture's height
@@ -71,17 +70,17 @@ def find_faces(poses: Poses, width: int, height: int, fps: float) -> Faces:
     Raises:
         ValueError: the poses are of a skeleton whose face isn't known, or not in pixels.
     """
-    if poses.skeleton not in FACES or poses.unit != "pixel":
-        raise ValueError(f"the face of skeleton {poses.skeleton!r} in {poses.unit} is not known")
+    parts = parts_of(poses)
     n = len(poses.keypoints)
     regions = np.tile(np.array([0, 0, width, height], np.float32), (n, 1))
     found_by = np.full(n, FoundBy.NOTHING, dtype=np.int64)
     boxed = poses.seen
     regions[boxed], found_by[boxed] = _heads(poses.boxes[boxed]), FoundBy.BOX
 
-    known, centres = _centres(poses)
-    radii = _radii(poses, known, fps, height) if known.any() else np.zeros(n, np.float32)
+    known, centres, reach = _centres(poses, parts)
+    radii = _radii(poses, parts, known, fps, height) if known.any() else np.zeros(n, np.float32)
     known &= radii > 0  # a point of which nothing tells how large the head around it is hides nothing
+    radii = np.maximum(radii, reach + _LEAST * height)
     if known.any():
         frames = np.flatnonzero(known)
         round_, how = _between(frames, centres[known], radii[known], n, _NEAR_S * fps)
@@ -97,9 +96,9 @@ def _heads(boxes: _Floats) -> _Floats:
     return np.stack([boxes[:, 0] - beside, boxes[:, 1] - above, boxes[:, 2] + beside, boxes[:, 1] + down], axis=1)
 
 
-def _centres(poses: Poses) -> tuple[npt.NDArray[np.bool_], _Floats]:
-    """(frames,) whether a point of the face is seen, and (frames, 2) the middle of those that are."""
-    face = list(FACES[poses.skeleton])
+def _centres(poses: Poses, parts: Parts) -> tuple[npt.NDArray[np.bool_], _Floats, _Floats]:
+    """(frames,) whether a point of the face is seen, (frames, 2) the middle of those that are, (frames,) how far they go."""
+    face = [*parts.head, *parts.outline]
     seen = (poses.confidence[:, face] >= _SEEN)[..., None]
     points = poses.positions[:, face]
     low = np.where(seen, points, np.inf).min(axis=1)
@@ -107,15 +106,17 @@ def _centres(poses: Poses) -> tuple[npt.NDArray[np.bool_], _Floats]:
     known = np.asarray(seen.any(axis=(1, 2)))
     centres = np.zeros((len(known), 2), np.float32)
     centres[known] = (low[known] + high[known]) / 2
-    return known, centres
+    reach = np.where(seen[..., 0], np.linalg.norm(points - centres[:, None], axis=2), 0).max(axis=1)
+    return known, centres, reach
 
 
-def _radii(poses: Poses, known: npt.NDArray[np.bool_], fps: float, height: int) -> _Floats:
+def _radii(poses: Poses, parts: Parts, known: npt.NDArray[np.bool_], fps: float, height: int) -> _Floats:
     """(frames,) radius of the head where it is known: by its largest sign in the frame, and not below what it is around."""
-    sure = poses.confidence >= _SEEN
+    body = list(parts.body)
+    sure, places = poses.confidence[:, body] >= _SEEN, poses.positions[:, body]
     heads = np.zeros(len(sure), np.float32)
     for a, b, share in _PAIRS:
-        apart = np.linalg.norm(poses.positions[:, a] - poses.positions[:, b], axis=1) / share
+        apart = np.linalg.norm(places[:, a] - places[:, b], axis=1) / share
         heads = np.maximum(heads, np.where(sure[:, a] & sure[:, b], apart, 0))
     told = heads[known]
     window = 2 * round(_STEADY_S * fps) + 1

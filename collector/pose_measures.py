@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from collector.body import parts_of
 from manifests.poses import Poses
 
-__all__ = ["PARTS", "Parts", "face_region", "hand_regions", "measure_poses"]
+__all__ = ["face_region", "hand_regions", "measure_poses"]
 
 _SEEN = 0.5  # confidence of a joint in view
 # Of a head's height, 0.23 m: between the eyes are 0.063 m, between the shoulders' joints 0.36 (as in collector/faces.py).
@@ -19,34 +19,6 @@ _LAG_S = 0.2  # a speed is a shift over so long: from frame to frame the estimat
 
 _Floats = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Joints of a skeleton by what they show; left before right.
-
-    Attributes:
-        head: nose, eyes, ears.
-        hands: those that tell whether a hand is in view: the wrist where the skeleton has no fingers.
-    """
-
-    head: tuple[int, int, int, int, int]
-    shoulders: tuple[int, int]
-    elbows: tuple[int, int]
-    wrists: tuple[int, int]
-    hands: tuple[tuple[int, ...], tuple[int, ...]]
-
-    @property
-    def face(self) -> tuple[int, int, int]:
-        """Nose and eyes."""
-        return self.head[:3]
-
-
-PARTS = {
-    "coco17": Parts((0, 1, 2, 3, 4), (5, 6), (7, 8), (9, 10), ((9,), (10,))),
-    "coco133": Parts((0, 1, 2, 3, 4), (5, 6), (7, 8), (9, 10), (tuple(range(91, 112)), tuple(range(112, 133)))),
-    "holistic": Parts((0, 2, 5, 7, 8), (11, 12), (13, 14), (15, 16), (tuple(range(33, 54)), tuple(range(54, 75)))),
-}
 
 
 def measure_poses(poses: Poses, fps: float) -> dict[str, float | None]:
@@ -59,7 +31,7 @@ def measure_poses(poses: Poses, fps: float) -> dict[str, float | None]:
     Raises:
         ValueError: the skeleton is not known, or the poses are not in pixels.
     """
-    parts = _parts_of(poses)
+    parts = parts_of(poses)
     confidence = poses.confidence.astype(np.float64)
     left, right = (_in_view(confidence, joints) for joints in parts.hands)
     nose, *eyes = (confidence[:, joint] >= _SEEN for joint in parts.face)
@@ -85,7 +57,7 @@ def face_region(poses: Poses, frame: int) -> _Floats | None:
     Raises:
         ValueError: as `measure_poses`.
     """
-    parts, width = _parts_of(poses), _shoulder_width(poses)
+    parts, width = parts_of(poses), _shoulder_width(poses)
     seen = [joint for joint in parts.head if poses.confidence[frame, joint] >= _SEEN]
     if not set(seen) & set(parts.face):
         return None
@@ -104,7 +76,7 @@ def hand_regions(poses: Poses, frame: int) -> list[_Floats]:
     Raises:
         ValueError: as `measure_poses`.
     """
-    parts, width = _parts_of(poses), _shoulder_width(poses)
+    parts, width = parts_of(poses), _shoulder_width(poses)
     confidence, points = poses.confidence[frame], poses.positions[frame].astype(np.float64)
     regions = []
     for elbow, wrist, joints in zip(parts.elbows, parts.wrists, parts.hands, strict=True):
@@ -120,12 +92,6 @@ def hand_regions(poses: Poses, frame: int) -> list[_Floats]:
     return regions
 
 
-def _parts_of(poses: Poses) -> Parts:
-    if poses.skeleton not in PARTS or poses.unit != "pixel":
-        raise ValueError(f"the parts of skeleton {poses.skeleton!r} in {poses.unit} are not known")
-    return PARTS[poses.skeleton]
-
-
 def _in_view(confidence: _Floats, joints: Sequence[int]) -> _Bools:
     """(frames,) whether at least half of some joints are in view."""
     shown = np.asarray(confidence[:, list(joints)] >= _SEEN, np.float64).mean(axis=1)
@@ -134,7 +100,7 @@ def _in_view(confidence: _Floats, joints: Sequence[int]) -> _Bools:
 
 def _shoulder_width(poses: Poses) -> float | None:
     """Pixels, median over the frames that show both shoulders; None where none does, or they lie on one point."""
-    left, right = _parts_of(poses).shoulders
+    left, right = parts_of(poses).shoulders
     both = (poses.confidence[:, [left, right]] >= _SEEN).all(axis=1)
     if not both.any():
         return None
@@ -145,7 +111,7 @@ def _shoulder_width(poses: Poses) -> float | None:
 def _speeds(poses: Poses, joints: Sequence[int], fps: float) -> _Floats:
     """(pairs of frames,) speed of some joints' middle relative to the shoulders', shoulder widths a second; NaN if unseen."""
     lag = max(1, round(_LAG_S * fps))
-    width, shoulders = _shoulder_width(poses), _parts_of(poses).shoulders
+    width, shoulders = _shoulder_width(poses), parts_of(poses).shoulders
     if width is None or len(poses.keypoints) <= lag:
         return np.full(max(0, len(poses.keypoints) - lag), np.nan)
     seen = np.asarray((poses.confidence[:, [*joints, *shoulders]] >= _SEEN).all(axis=1), bool)

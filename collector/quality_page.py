@@ -17,9 +17,9 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from tqdm import tqdm
 
+from collector.body import parts_of
 from collector.crops import FULL_WIDTH, cut_face, cut_hands
 from collector.frames import Image, read_frames, read_timeline
-from collector.pose_measures import PARTS
 from collector.quality_limits import MEASURES, Limits, Measure, beyond
 from manifests.errors import ItemFailed
 from manifests.parquet import write_text
@@ -293,7 +293,7 @@ class _Pictures:
 
     def _draw(self, clip: Row, part: str) -> str | None:
         poses = read_poses(self._workspace.table_path("poses", clip["clip_id"]))
-        parts = PARTS[poses.skeleton]
+        parts = parts_of(poses)
         joints = {"face": parts.face, "hand": parts.wrists}.get(part, parts.head + parts.shoulders)
         number = int(poses.confidence[:, joints].mean(axis=1).argmax())
         path = self._workspace.path_of(clip["path"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import tempfile
 import warnings
 from importlib.metadata import version
@@ -30,6 +31,8 @@ def load_network(path: str, device: str | None, threads: int) -> Network:
         BadWeights: they are no pose model of the COCO joints.
         Unavailable: there is no such device, OpenVINO is missing, or the cache can't be written.
     """
+    if device is None and not _has_driver():
+        device = "cpu"
     if device != "cpu":
         import torch
 
@@ -37,6 +40,15 @@ def load_network(path: str, device: str | None, threads: int) -> Network:
             raise Unavailable(f"--device {device}: torch sees no such device here. Leave the option out, or say cpu.")
         device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     return on_cpu(_translated(path), threads) if device == "cpu" else on_torch(_module(path), device)
+
+
+def _has_driver() -> bool:
+    """Whether NVIDIA's driver is here. Asking torch takes seconds and 470 MiB, for each worker."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _module(path: str) -> Any:

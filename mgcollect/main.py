@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 from typing import Annotated
 
@@ -49,6 +50,9 @@ def main() -> None:
     # Ray and Ultralytics would otherwise report usage to their makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("YOLO_OFFLINE", "true")
+    for asked in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(asked) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(asked, _stop)
     end = _End()
     atexit.register(end.leave)  # as the first one, so that it runs as the last
     try:
@@ -58,9 +62,14 @@ def main() -> None:
     except MgcollectError as error:
         print(f"mgcollect: {error}", file=sys.stderr)
         end.status = error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("mgcollect: stopped. Run the same command again: it goes on where it was.", file=sys.stderr)
-        end.status = 130
+        end.status = 128 + (stop.args[0] if stop.args else signal.SIGINT)
+
+
+def _stop(number: int, frame: object) -> None:
+    """End as by Ctrl-C when asked to (`kill`, `timeout`, a closed terminal, a machine that goes down): with a word."""
+    raise KeyboardInterrupt(number)
 
 
 class _End:

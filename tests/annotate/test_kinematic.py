@@ -149,6 +149,14 @@ def test_size_and_place_of_the_picture_do_not_matter(rng, size, shift):
         assert list(candidate.scores) == sorted(candidate.scores, reverse=True)
 
 
+def test_the_same_person_in_another_skeleton():
+    """MediaPipe's body has other columns: 0, 2, 5, 7, 8 head, 11 to 16 shoulders, elbows, wrists, 23 and 24 hips."""
+    coco = hand_at(simulated(), (200, 100), 40, 80)
+    holistic = np.zeros((150, 543, 3), np.float32)
+    holistic[:, [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24]] = coco[:, :13]
+    assert spot(poses(holistic, "holistic"), FPS) == spot(poses(coco), FPS) != []
+
+
 def test_another_skeleton_is_refused():
-    with pytest.raises(ValueError, match="coco17"):
-        spot(poses(simulated(), "holistic"), FPS)
+    with pytest.raises(ValueError, match="'points17'"):
+        spot(poses(simulated(), "points17"), FPS)

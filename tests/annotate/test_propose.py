@@ -29,7 +29,7 @@ def workspace(tmp_path):
         _write(workspace, "c1", hand_at(simulated(50), (200, 100), 15, 35))
         _write(workspace, "c2", simulated(50))
         _write(workspace, "c3", simulated(49))
-        _write(workspace, "c5", simulated(50), skeleton="holistic")
+        _write(workspace, "c5", simulated(50), skeleton="nobody17")
         yield workspace
 
 

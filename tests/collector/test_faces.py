@@ -84,6 +84,23 @@ def test_one_point_alone_tells_no_size():
     assert find_faces(poses, WIDTH, HEIGHT, 25).counts()[FoundBy.NOTHING] == 10
 
 
+def test_the_same_person_in_other_skeletons():
+    """MediaPipe's body has other columns; where it, or COCO-WholeBody, has points of the face, they are covered too."""
+    coco, mesh = _poses(10, turned=True), [(640, 360, 0.9), (560, 250, 0.9)]  # a jaw and a brow beyond eyes and nose
+    whole = np.zeros((10, 133, 3), np.float32)
+    whole[:, :17] = coco.keypoints
+    holistic = np.zeros((10, 543, 3), np.float32)
+    holistic[:, [0, 2, 5, 7, 8, 11, 12]] = coco.keypoints[:, :7]
+    for skeleton, keypoints, face in (("coco_wholebody133", whole, 23), ("holistic", holistic, 75)):
+        poses = Poses("c", skeleton, keypoints, coco.boxes)
+        expected = find_faces(coco, WIDTH, HEIGHT, 25).regions
+        np.testing.assert_array_equal(find_faces(poses, WIDTH, HEIGHT, 25).regions, expected)
+        keypoints[:, face : face + 2] = mesh
+        region = find_faces(poses, WIDTH, HEIGHT, 25).regions[0]
+        assert _covers(region, 640, 360)
+        assert _covers(region, 560, 250)
+
+
 def test_another_skeleton_is_refused():
     with pytest.raises(ValueError, match="kinect25"):
         find_faces(Poses("c", "kinect25", np.zeros((1, 25, 3), np.float32), np.zeros((1, 4), np.float32)), 1, 1, 25)

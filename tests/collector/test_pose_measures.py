@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.pose_measures import PARTS, face_region, hand_regions, measure_poses
+from collector.body import PARTS
+from collector.pose_measures import face_region, hand_regions, measure_poses
 from manifests.poses import Poses, boxes_around
 
 FPS = 25.0
@@ -22,7 +23,7 @@ def _sitting(frames: int = 50, joints: int = 17) -> Poses:
     places |= {7: (260, 300), 8: (140, 300), 9: (260, 360), 10: (140, 360)}
     for joint, place in places.items():
         keypoints[:, joint] = (*place, 0.9)
-    return Poses("c1", "coco17" if joints == 17 else "coco133", keypoints, boxes_around(keypoints))
+    return Poses("c1", "coco17" if joints == 17 else "coco_wholebody133", keypoints, boxes_around(keypoints))
 
 
 def _with(poses: Poses, frames: slice, joints: list[int] | slice, part: int | slice, values: object) -> Poses:
@@ -82,7 +83,7 @@ def test_what_is_out_of_view_has_no_speed() -> None:
 
 
 def test_fingers_tell_a_hand_where_there_are_some() -> None:
-    fingers = list(PARTS["coco133"].hands[0])
+    fingers = list(PARTS["coco_wholebody133"].hands[0])
     poses = _with(_sitting(joints=133), slice(None), fingers, 2, 0.8)
     found = measure_poses(poses, FPS)
     assert (found["left_hand_share"], found["right_hand_share"]) == (1.0, 0.0)
