@@ -67,7 +67,7 @@ def main() -> None:
         end.status = 128 + (stop.args[0] if stop.args else signal.SIGINT)
 
 
-def _stop(number: int, frame: object) -> None:
+def _stop(number: int, _: object) -> None:
     """End as by Ctrl-C when asked to (`kill`, `timeout`, a closed terminal, a machine that goes down): with a word."""
     raise KeyboardInterrupt(number)
 

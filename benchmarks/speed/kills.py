@@ -69,7 +69,10 @@ def disturb(
     with UnsteadySite(films) as site:
         urls = "|".join(site.address(number) for number in numbers(len(films), _KINDS))
         (folder / "players.csv").write_text(f"name,urls\nSimulated Player,{urls}\n", encoding="utf-8")
-        lasts = {stage: watch(_command(folder, "calm", stage, weights, workers)).seconds for stage in _STAGES}
+        lasts = {
+            stage: watch(_command(folder, "calm", stage, weights, workers), log=folder / f"calm-{stage}.log").seconds
+            for stage in _STAGES
+        }
         finished: dict[tuple[str, str], Entry] = {}
         for number, stage in enumerate(_STAGES):
             command = _command(folder, "killed", stage, weights, workers)
@@ -80,7 +83,7 @@ def disturb(
                     planned -= 1
                     report.moments.append((stage, after_s))
                 finished = _compare(report, finished, _finished(folder / "killed"))
-            watch(command)
+            watch(command, log=folder / f"killed-{stage}.log")
         _compare(report, finished, _finished(folder / "killed"))
     calm, killed = (_everything(folder / name) for name in ("calm", "killed"))
     report.different = sorted(name for name in calm.keys() | killed.keys() if calm.get(name) != killed.get(name))
@@ -142,11 +145,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--weights", default="yolo11n-pose.pt")
+    parser.add_argument("--folder", type=Path, help="an empty one, to keep films, datasets and logs there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mgcollect-kills-") as name:
-        films = pieces(Path(name), options.films, options.seconds, large=False)
+        folder: Path = options.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        films = pieces(folder, options.films, options.seconds, large=False)
         report = disturb(
-            Path(name), films, options.weights, kills=options.kills, workers=options.workers, seed=options.seed
+            folder, films, options.weights, kills=options.kills, workers=options.workers, seed=options.seed
         )
     for stage, after_s in report.moments:
         print(f"  {stage} killed after {after_s:.2f} s")
