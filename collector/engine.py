@@ -108,6 +108,7 @@ def run_stage(
     Raises:
         Unavailable: another process works on this stage, or a tool or disk is missing.
         BadInput: an option or a file that the whole stage needs is wrong.
+        SchemaMismatch: the stage's table is of another version.
     """
     if engine not in ENGINES:
         raise BadInput(f"--engine {engine}: there is no such engine. Choose {' or '.join(ENGINES)}.")
@@ -115,6 +116,9 @@ def run_stage(
     by_key = {stage.key(item): item for item in items}
     report = StageReport(stage.name, total=len(by_key))
     with workspace.working(stage.name):
+        workspace.has(
+            stage.table
+        )  # or this ends here and not when all work is done: the table may be of another version
         ledger = workspace.ledger
         before = ledger.entries(stage.name)
         if retire:

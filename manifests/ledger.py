@@ -19,7 +19,7 @@ from typing import Literal
 import pyarrow as pa
 
 from manifests.errors import BadInput, CannotWrite
-from manifests.tables import TABLES, Row, Table, complete, empty, from_rows, rows_of
+from manifests.tables import TABLES, Row, Table, check_version, complete, empty, from_rows, is_older, rows_of
 
 __all__ = ["Entry", "Ledger", "Outcome", "State"]
 
@@ -183,6 +183,41 @@ class Ledger:
                 self._db.execute("DELETE FROM inputs WHERE stage = ? AND item = ?", (stage, item))
                 self._db.execute("DELETE FROM items WHERE stage = ? AND item = ?", (stage, item))
 
+    def upgrade(self, upgraded: Callable[[Table, pa.Table], pa.Table | None]) -> dict[str, int]:
+        """Bring rows of older schema versions to the present ones.
+
+        Args:
+            upgraded: a table and its old rows to the new ones, or None where they can't be told from the old ones. Then the
+                item that gave them counts as never done, and its stage's next run does it.
+
+        Returns:
+            How many items are to be done again, by stage.
+        """
+        again: dict[str, int] = {}
+        with self._transaction():
+            every = self._db.execute("SELECT stage, item, table_name FROM outputs").fetchall()
+            for stage, item, name in every:  # one blob in memory at a time
+                where = (stage, item, name)
+                query = "SELECT rows FROM outputs WHERE stage = ? AND item = ? AND table_name = ?"
+                found = self._db.execute(query, where).fetchone()
+                old = pa.ipc.open_stream(found[0]) if found else None
+                if old is None or not is_older(TABLES[name], old.schema):
+                    continue
+                if (new := upgraded(TABLES[name], old.read_all())) is None:
+                    self._forget_outputs(stage, item)
+                    self._db.execute(
+                        "UPDATE items SET state = 'pending', fingerprint = '' WHERE stage = ? AND item = ?",
+                        (stage, item),
+                    )
+                    again[stage] = again.get(stage, 0) + 1
+                else:
+                    self._db.execute(
+                        "UPDATE outputs SET rows = ? WHERE stage = ? AND item = ? AND table_name = ?",
+                        (_blob(new), *where),
+                    )
+                    self._make_stale(name)
+        return again
+
     def forget(self, named: Callable[[str], bool], clean: Callable[[str, pa.Table], pa.Table]) -> int:
         """Take every trace of somebody out, also from the file's free pages.
 
@@ -228,7 +263,11 @@ class Ledger:
         return {row[0] for row in self._db.execute("SELECT table_name FROM stale")}
 
     def rows(self, table: Table) -> tuple[pa.Table, int]:
-        """All committed rows of a table, of all stages, completed, and their generation, which `fresh` takes back."""
+        """All committed rows of a table, of all stages, completed, and their generation, which `fresh` takes back.
+
+        Raises:
+            SchemaMismatch: some are of another version.
+        """
         with self._transaction():
             generations = self._db.execute("SELECT generation FROM stale WHERE table_name = ?", (table.name,))
             generation = next((row[0] for row in generations), 0)
@@ -245,7 +284,9 @@ class Ledger:
     def _outputs(self, table: Table) -> pa.Table:
         parts = [empty(table)]
         for (blob,) in self._db.execute("SELECT rows FROM outputs WHERE table_name = ?", (table.name,)):
-            parts.append(pa.ipc.open_stream(blob).read_all())
+            rows = pa.ipc.open_stream(blob)
+            check_version(table, rows.schema, str(self.path))
+            parts.append(rows.read_all())
             if len(parts) == _JOINED_AT_ONCE:  # a small table costs far more than its rows
                 parts = [pa.concat_tables(parts).combine_chunks()]
         return pa.concat_tables(parts)

@@ -24,6 +24,7 @@ __all__ = [
     "complete",
     "empty",
     "from_rows",
+    "is_older",
     "rows_of",
     "sorted_table",
 ]
@@ -451,6 +452,12 @@ def sorted_table(table: Table, data: pa.Table) -> pa.Table:
     return data
 
 
+def is_older(table: Table, schema: pa.Schema) -> bool:
+    """Whether a schema is an older version of this table's."""
+    metadata = schema.metadata or {}
+    return metadata.get(_TABLE_KEY) == table.name.encode() and int(metadata.get(_VERSION_KEY, b"0")) < table.version
+
+
 def check_version(table: Table, schema: pa.Schema, where: str) -> None:
     """Refuse a file that holds another table, or another version of this one.
 
@@ -467,7 +474,8 @@ def check_version(table: Table, schema: pa.Schema, where: str) -> None:
         what_to_do = (
             "Update mgcollect (git pull, then make install)."
             if version > table.version
-            else "Read it with the mgcollect that wrote it, or make it anew in another folder."
+            else "Run `mgcollect migrate` on the dataset; nothing is lost. A release stays as it is: read it with the mgcollect "
+            "that built it, or build it anew."
         )
         raise SchemaMismatch(
             f"{where}: {table.name} is of schema version {version}; this mgcollect reads version {table.version}. {what_to_do}"

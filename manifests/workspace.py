@@ -25,7 +25,7 @@ import pyarrow as pa
 from manifests.errors import BadInput, SchemaMismatch, Unavailable, explain_write_errors
 from manifests.ledger import Ledger
 from manifests.opt_out import OPT_OUT_FILE, OptedOut, read_opt_outs, resolve, without
-from manifests.parquet import read_parquet, remove_leftovers, write_parquet, write_text
+from manifests.parquet import read_parquet, remove_leftovers, row_count, write_parquet, write_text
 from manifests.provenance import tool_version
 from manifests.tables import TABLES, empty
 
@@ -48,9 +48,16 @@ class Workspace:
         return folder / f"{name}.parquet" if item is None else folder / name / f"{item}.parquet"
 
     def has(self, name: str) -> bool:
-        """Whether the table was ever written."""
+        """Whether the table was ever written.
+
+        Raises:
+            SchemaMismatch, BadInput: as `read`.
+        """
         self._refresh(name)
-        return self.table_path(name).exists()
+        if not (path := self.table_path(name)).exists():
+            return False
+        row_count(TABLES[name], path)  # for what it raises
+        return True
 
     def read(self, name: str, *, everything: bool = False) -> pa.Table:
         """A table with all that has been committed; without a row if it was never written.
@@ -107,6 +114,11 @@ class Workspace:
                     f"Another mgcollect is busy with {stage} in {self.root}. Wait for it, or stop it first."
                 ) from None
             yield
+
+    def draw_stale(self) -> None:
+        """Draw every table anew that lacks something which was committed."""
+        for name in sorted(self.ledger.stale_tables()):
+            self._refresh(name)
 
     def close(self) -> None:
         """Close the ledger."""

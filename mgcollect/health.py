@@ -1,4 +1,4 @@
-"""doctor and status: is everything here, and where does the dataset stand."""
+"""doctor, status and migrate: is everything here, where does the dataset stand, and can it be read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, Quiet
-from mgcollect.show import show_diagnosis, show_status
+from mgcollect.show import show_diagnosis, show_migration, show_status
 
 __all__ = ["add_to"]
 
@@ -39,7 +39,21 @@ def status(dataset: Dataset = Path("dataset"), quiet: Quiet = False) -> None:
         show_status(found)
 
 
+def migrate(dataset: Dataset = Path("dataset"), quiet: Quiet = False) -> None:
+    """Bring a dataset of an older mgcollect to the present version of its tables; no row is lost.
+
+    Example:  mgcollect migrate
+    """
+    from manifests.migrate import migrate as run
+
+    with open_workspace(dataset) as workspace:
+        done = run(workspace)
+    if not quiet or done.exit_code:
+        show_migration(done)
+    raise typer.Exit(done.exit_code)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
-    for command in (doctor, status):
+    for command in (doctor, status, migrate):
         app.command()(command)

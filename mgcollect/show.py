@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to 
     from collector.outcomes import OutcomesReport
     from collector.sources import Candidate
     from manifests.checks import VerifyReport
+    from manifests.migrate import Migration
     from manifests.release_build import BuildReport
     from manifests.status import ClipCounts, Status
     from mgcollect.doctor import Diagnosis
@@ -35,6 +36,7 @@ __all__ = [
     "show_clips",
     "show_consensus",
     "show_diagnosis",
+    "show_migration",
     "show_outcomes",
     "show_pull",
     "show_push",
@@ -183,6 +185,15 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
         console.print(f"{state}{finding.what:<20}", Text(finding.found), sep="")
         if finding.mend and finding.state != "ok":
             console.print(f"{'':<28}→ ", Text(finding.mend), sep="")
+
+
+def show_migration(done: Migration) -> None:
+    """Which tables were brought to the present version, and what is left to do."""
+    console.print(f"migrated: {', '.join(done.rewritten) or 'nothing, all tables are of the present version'}")
+    for stage, count in done.again.items():
+        console.print(f"  {count} items of {stage} can't be told from what is there: run it again (mgcollect {stage})")
+    for path in done.left:
+        console.print("  left as it is, because columns are missing: ", Text(path), sep="")
 
 
 def show_push(report: PushReport) -> None:
