@@ -94,7 +94,7 @@ class CutWindows:
         return str(item["clip_id"])
 
     def fingerprint(self, item: Row) -> str:
-        return digest(item["sha256"], item["path"], self.length_s, self.overlap_s)
+        return digest(item["sha256"], item["path"], _folder(item), self.length_s, self.overlap_s)
 
     def setup(self) -> None:
         for tool in ("ffmpeg", "ffprobe"):
@@ -108,7 +108,7 @@ class CutWindows:
         for start, end in self._plan(item, clip):
             path = str(item["path"])
             if (start, end) != (0, item["n_frames"]):
-                path = f"{WINDOWS_FOLDER}/{item['clip_id']}/{start:07d}-{end:07d}.mp4"
+                path = f"{_folder(item)}/{start:07d}-{end:07d}.mp4"
                 _copy(clip, start, end, Fraction(item["fps_num"], item["fps_den"]), Path(self.root, path))
             yield {
                 "clip_id": item["clip_id"],
@@ -154,11 +154,16 @@ def cut_windows(
     clips = [clip for clip in rows_of(workspace.read("clips")) if clip["kept"] and clip["path"]]
     for clip in clips:  # a table from elsewhere must not make us read or write outside the dataset
         workspace.path_of(clip["path"])
-        workspace.path_of(f"{WINDOWS_FOLDER}/{clip['clip_id']}/window.mp4")
+        workspace.path_of(f"{_folder(clip)}/window.mp4")
     run_stage(stage, clips, workspace, workers=workers, retry=Retry(), quiet=True)
     report = run_stage(stage, clips, workspace, workers=workers, quiet=quiet)
     _remove_stale(workspace)
     return report
+
+
+def _folder(clip: Row) -> str:
+    """Where a clip's windows lie: under its video, by which `forget` knows them when the clip is in no table any more."""
+    return f"{WINDOWS_FOLDER}/{clip['video_id']}/{clip['clip_id']}"
 
 
 def _keyframes(clip: Path) -> tuple[npt.NDArray[np.int64], int]:
@@ -212,9 +217,9 @@ def _remove_stale(workspace: Workspace) -> None:
     """Remove windows that no row names: of clips that are gone, or of other lengths."""
     with suppress(Unavailable), workspace.working(CutWindows.name):
         named = set(workspace.read("windows")["path"].to_pylist())
-        for path in (workspace.root / WINDOWS_FOLDER).glob("*/*"):
-            if path.relative_to(workspace.root).as_posix() not in named:
+        for path in sorted((workspace.root / WINDOWS_FOLDER).rglob("*"), reverse=True):  # files before their folders
+            if path.is_dir():
+                with suppress(OSError):
+                    path.rmdir()  # unless something is in it
+            elif path.relative_to(workspace.root).as_posix() not in named:
                 path.unlink()
-        for folder in (workspace.root / WINDOWS_FOLDER).glob("*"):
-            if not any(folder.iterdir()):
-                folder.rmdir()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from annotate.crowd_design import CrowdDesign
 from annotate.project import open_project, tasks_of
 from annotate.pull import pull
 from annotate.push import push
@@ -22,6 +23,8 @@ from tests.manifests import samples
 
 pytestmark = pytest.mark.slow
 
+# Keyframes stand at every tenth of 50 frames, so windows of 0.8 s that share 0.2 s are [0, 20), [10, 40) and [30, 50).
+WINDOWS, PARTS = CrowdDesign(window_s=0.8, overlap_s=0.2), 3
 VIDEOS = {"withdrawn-a": "withdrawn-video-1", "withdrawn-b": "withdrawn-video-1", "withdrawn-c": "withdrawn-video-2"}
 
 
@@ -47,9 +50,9 @@ def pushed(label_studio, server, request) -> Iterator[Workspace]:
         videos = [samples.video(f"withdrawn-video-{i}", f"P000{i}") for i in (1, 2)]
         for name, some in (("clips", rows), ("players", people), ("videos", videos)):
             workspace.write(name, from_rows(TABLES[name], some))
-        push(workspace, project=request.node.name[:50], server=server, quiet=True)
+        push(workspace, project=request.node.name[:50], server=server, design=WINDOWS, quiet=True)
         with connect(label_studio.address("annotator-1")) as annotator:
-            assert annotate_by_script(annotator, "annotator-1", project=request.node.name[:50]).done_now == 3
+            assert annotate_by_script(annotator, "annotator-1", project=request.node.name[:50]).done_now == 3 * PARTS
         yield workspace
 
 
@@ -62,17 +65,17 @@ def test_tasks_of_the_forgotten_go(pushed, server, label_studio, request):
 
     # Its clips are forgotten here by now; the tombstone still names the video, and so the tasks that are meant.
     again = forget_in(pushed, player="P0001", address=label_studio.address())
-    assert (again.tasks, again.exit_code) == (2, 0)
+    assert (again.tasks, again.exit_code) == (2 * PARTS, 0)
     project = open_project(server, request.node.name[:50]).id
-    assert [task.clip_id for task in tasks_of(server, project)] == ["withdrawn-c"]
+    assert [task.clip_id for task in tasks_of(server, project)] == ["withdrawn-c"] * PARTS
     pulled = pull(pushed, project=request.node.name[:50], server=server, quiet=True)
-    assert pulled.submissions == 1, "what was annotated on them is gone too"
+    assert pulled.submissions == PARTS, "what was annotated on them is gone too"
     assert forget_in(pushed, player="P0001", address=label_studio.address()).tasks == 0
 
 
 @pytest.mark.usefixtures("pushed")
 def test_one_clip_alone(server, request):
     done = withdraw(server, {"withdrawn-b"}, set())
-    assert (done.tasks, done.projects) == (1, (request.node.name[:50],))
+    assert (done.tasks, done.projects) == (PARTS, (request.node.name[:50],))
     tasks = tasks_of(server, open_project(server, request.node.name[:50]).id)
-    assert sorted(task.clip_id for task in tasks) == ["withdrawn-a", "withdrawn-c"]
+    assert sorted(task.clip_id for task in tasks) == ["withdrawn-a"] * PARTS + ["withdrawn-c"] * PARTS
