@@ -59,11 +59,19 @@ class LocalLabelStudio:
         executable: `label-studio`; `find_executable()` unless given.
         port: to listen on; 0 takes a free one.
         document_root: the folder whose files it may serve, such as the dataset's.
+        calls_loopback: let it call ML backends and webhooks on this machine, which it forbids by itself.
     """
 
     def __init__(
-        self, folder: Path | str, *, document_root: Path | str, executable: Path | str | None = None, port: int = 8080
+        self,
+        folder: Path | str,
+        *,
+        document_root: Path | str,
+        executable: Path | str | None = None,
+        port: int = 8080,
+        calls_loopback: bool = False,
     ) -> None:
+        self.calls_loopback = calls_loopback
         self.folder = Path(folder).resolve()
         self.document_root = Path(document_root).resolve()
         self.executable = Path(executable) if executable else find_executable()
@@ -238,6 +246,8 @@ class LocalLabelStudio:
             if not name.startswith(("LABEL_STUDIO_", "HEARTEX_"))
             and name not in ("USERNAME", "PASSWORD", "USER_TOKEN", "HOST")
         }
+        if self.calls_loopback:
+            inherited |= {"ML_BLOCK_LOCAL_IP": "false", "SSRF_PROTECTION_ENABLED": "false"}
         return inherited | {
             "LABEL_STUDIO_BASE_DATA_DIR": str(data),
             "LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED": "true",

@@ -23,7 +23,7 @@ from models.spot.candidates import Candidate
 if TYPE_CHECKING:
     from models.spot.spotter import Spotter
 
-__all__ = ["Propose", "Weights", "find_spotter", "propose"]
+__all__ = ["Propose", "Weights", "find_spotter", "posed_clips", "propose", "stage_of"]
 
 
 @dataclass(frozen=True)
@@ -158,16 +158,25 @@ def propose(
         Unavailable: another process does the same.
         BadInput: a table is damaged, or as `find_spotter`.
     """
-    if not 0 < recall <= 1:
-        raise BadInput(f"--recall {recall}: give a share above 0 and up to 1.")
-    weights = None if checkpoint is None else find_spotter(checkpoint, LABELS)
-    stage = Propose(weights, recall, device)
+    stage = stage_of(checkpoint, recall, device)
     return run_stage(
-        stage, list(_items(workspace)), workspace, engine=engine, workers=workers, retry=retry, quiet=quiet
+        stage, list(posed_clips(workspace)), workspace, engine=engine, workers=workers, retry=retry, quiet=quiet
     )
 
 
-def _items(workspace: Workspace) -> Iterator[Row]:
+def stage_of(checkpoint: Path | str | None = None, recall: float = 0.9, device: str | None = None) -> Propose:
+    """The stage that proposes as `propose` is asked to; the arguments are its own.
+
+    Raises:
+        BadInput: as `propose`.
+    """
+    if not 0 < recall <= 1:
+        raise BadInput(f"--recall {recall}: give a share above 0 and up to 1.")
+    return Propose(None if checkpoint is None else find_spotter(checkpoint, LABELS), recall, device)
+
+
+def posed_clips(workspace: Workspace) -> Iterator[Row]:
+    """The stage's items: the kept clips that have poses."""
     for clip in rows_of(workspace.read("clips")):
         poses = workspace.table_path("poses", clip["clip_id"])
         if not clip["kept"] or not poses.exists():

@@ -28,7 +28,7 @@ from manifests.errors import BadInput, Unavailable
 from manifests.tables import Row, rows_of
 from manifests.workspace import Workspace
 
-__all__ = ["PushReport", "push"]
+__all__ = ["PushReport", "predictions_in", "push"]
 
 _BATCH = 50
 _ATTEMPTS = 5
@@ -108,7 +108,7 @@ def push(
     cut = cut_windows(workspace, length_s=design.window_s, overlap_s=design.overlap_s, quiet=quiet)
     windows = _windows(workspace, clips)
     predictions = {
-        key: _predictions(one, proposals.get(one.clip_id, {}), clips[one.clip_id]["n_frames"])
+        key: predictions_in(one, proposals.get(one.clip_id, {}), clips[one.clip_id]["n_frames"])
         for key, (one, _) in windows.items()
     }  # all are checked before the first is sent
     without = {key for key, (one, _) in windows.items() if not design.shows_proposals(one.clip_id)}
@@ -284,8 +284,16 @@ def _windows(workspace: Workspace, clips: dict[str, Row]) -> dict[str, tuple[Str
     return found
 
 
-def _predictions(one: Stretch, proposals: Proposals, n_frames: int) -> dict[str, Any]:
-    """What is proposed in a window, by model_version; a model that proposes nothing in it is left out."""
+def predictions_in(one: Stretch, proposals: Proposals, n_frames: int) -> dict[str, Any]:
+    """What is proposed in a window, by model_version; a model that proposes nothing in it is left out.
+
+    Args:
+        proposals: of the window's clip, by model_version; frames are the clip's.
+        n_frames: of the clip.
+
+    Raises:
+        BadInput: a proposal doesn't fit the clip.
+    """
     found = {}
     for version, rows in proposals.items():
         check_proposals(rows, n_frames)

@@ -1,4 +1,4 @@
-"""propose, and annotate: push, pull, agree, consensus, report."""
+"""propose, and annotate: push, serve, pull, agree, consensus, report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, EngineOption, Project, Quiet, RetryOption, Workers
-from mgcollect.show import show_agreement, show_consensus, show_pull, show_push, show_stage
+from mgcollect.show import console, show_agreement, show_consensus, show_pull, show_push, show_stage
 from mgcollect.show_crowd import show_annotators, show_report
 
 __all__ = ["add_to"]
@@ -22,19 +22,24 @@ Overlap = Annotated[
     float, typer.Option("--tiou", min=0.01, max=1.0, help="Least overlap in time for two to be the same.")
 ]
 
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint", help="What `mgcollect train spot` wrote (unless given: the kinematic spotter, a baseline)."
+    ),
+]
+Recall = Annotated[
+    float,
+    typer.Option(
+        "--recall", help="Share of each class's gestures that a trained spotter should find, as far as it can."
+    ),
+]
+
 
 def propose(
     dataset: Dataset = _DATASET,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option("--checkpoint", help="What `mgcollect train spot` wrote [the kinematic spotter, a baseline]."),
-    ] = None,
-    recall: Annotated[
-        float,
-        typer.Option(
-            "--recall", help="Share of each class's gestures that a trained spotter should find, as far as it can."
-        ),
-    ] = 0.9,
+    checkpoint: Checkpoint = None,
+    recall: Recall = 0.9,
     engine: EngineOption = "local",
     retry: RetryOption = None,
     workers: Workers = 1,
@@ -109,6 +114,42 @@ def push(
     raise typer.Exit(report.exit_code)
 
 
+def serve(
+    dataset: Dataset = _DATASET,
+    project: Project = _PROJECT,
+    checkpoint: Checkpoint = None,
+    recall: Recall = 0.9,
+    host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 9090,
+    url: Annotated[
+        str | None, typer.Option("--url", help="By which Label Studio reaches this (unless given: http://HOST:PORT).")
+    ] = None,
+    attach: Annotated[bool, typer.Option(help="Make the project ask here and tell of submissions.")] = True,
+    pull_after: Annotated[
+        float, typer.Option("--pull-after", min=0.1, help="Seconds without a submission after which all are pulled.")
+    ] = 20.0,
+    quiet: Quiet = False,
+) -> None:
+    """Answer Label Studio live, as its ML backend: stored proposals at once, missing ones computed; pull what is submitted.
+
+    MGCOLLECT_ML_SECRET is the password that Label Studio is given. A Label Studio that runs on this machine or in this network
+    has to be started with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false, or it calls nobody here.
+
+    Example:  mgcollect annotate serve --checkpoint spotter --port 9090
+    """
+    from annotate.propose import stage_of
+    from annotate.serve import Desk, secret_from_env
+    from annotate.serve import serve as run
+    from annotate.server import address_from_env
+
+    secret, address = secret_from_env(), address_from_env() if attach else None
+    with open_workspace(dataset):
+        pass  # or a wrong folder would be told at the first task only
+    say = (lambda _: None) if quiet else console.print
+    desk = Desk(dataset, stage_of(checkpoint, recall), project, address, pull_after, say)
+    run(desk, secret, host=host, port=port, url=url, attached=attach)
+
+
 def pull(dataset: Dataset = _DATASET, project: Project = _PROJECT, quiet: Quiet = False) -> None:
     """Bring what the annotators submitted into the annotations table.
 
@@ -179,6 +220,6 @@ def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
     app.command()(propose)
     group = typer.Typer(help="Let annotators decide, in Label Studio.", no_args_is_help=True)
-    for command in (push, pull, agree, consensus, report):
+    for command in (push, serve, pull, agree, consensus, report):
         group.command()(command)
     app.add_typer(group, name="annotate")

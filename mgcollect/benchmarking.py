@@ -37,7 +37,11 @@ def benchmark(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=0, help="Processes to run on; 0 runs in this one [as cores and memory allow]."),
+        typer.Option(
+            "--workers",
+            min=0,
+            help="Processes to run on; 0 runs in this one (unless given: as cores and memory allow).",
+        ),
     ] = None,
     engine: Annotated[str, typer.Option("--engine", help="local, or ray (RAY_ADDRESS joins a cluster).")] = "local",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 3,

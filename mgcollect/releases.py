@@ -26,7 +26,8 @@ def build(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
     subjects: Annotated[
-        Path | None, typer.Option("--subjects", help="CSV of who is in train, val and test: player_id,part [drawn].")
+        Path | None,
+        typer.Option("--subjects", help="CSV of who is in train, val and test: player_id,part (unless given: drawn)."),
     ] = None,
     with_clips: Annotated[
         bool, typer.Option("--with-clips", help="Put the clips in; without it no pixel leaves the dataset.")
@@ -88,7 +89,9 @@ def _blur(workspace: Workspace, engine: str, workers: int, retry: str | None, qu
 
 
 def verify(
-    release: Annotated[Path | None, typer.Argument(help="The release's folder [the dataset's newest].")] = None,
+    release: Annotated[
+        Path | None, typer.Argument(help="The release's folder (unless given: the dataset's newest).")
+    ] = None,
     dataset: Dataset = Path("dataset"),
     quiet: Quiet = False,
 ) -> None:

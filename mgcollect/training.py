@@ -33,7 +33,8 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[NAME=VALUE]…", help="Settings, such as training.lr=3e-4.")
 ]
 Fresh = Annotated[
-    Path | None, typer.Option("--checkpoint", help="What `mgcollect pretrain` wrote [train from scratch].")
+    Path | None,
+    typer.Option("--checkpoint", help="What `mgcollect pretrain` wrote (unless given: train from scratch)."),
 ]
 
 

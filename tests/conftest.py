@@ -20,5 +20,7 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalLabe
     folder = tmp_path_factory.mktemp("label-studio")
     root = folder / "files"
     root.mkdir()
-    with LocalLabelStudio(folder / "server", document_root=root, executable=executable, port=0) as server:
+    with LocalLabelStudio(
+        folder / "server", document_root=root, executable=executable, port=0, calls_loopback=True
+    ) as server:
         yield server
