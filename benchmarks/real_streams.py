@@ -40,7 +40,7 @@ from models.spot.streams import Streams
 from models.spot.train import train_spot
 from models.store import Item, Recording, hold_store
 
-__all__ = ["gesture_phase", "msrc12", "point_hits", "read_gesture_phase", "read_msrc12"]
+__all__ = ["gesture_phase", "msrc12", "point_hits", "read_gesture_phase", "read_msrc12", "segment_scores"]
 
 Ints = npt.NDArray[np.int64]
 _FPS = 30.0
@@ -118,38 +118,52 @@ def _streams(
     return Streams(store, every, np.full(len(every), _FPS), where[:, 0], where[:, 1:], labels, classes)
 
 
-def gesture_phase(streams: Streams, steps: int, seed: int) -> dict[str, float]:
-    """map (tIoU 0.1 to 0.7), ap_tiou_0.5, ar_100 over the talks of all three people, each by a spotter that knows the others;
-    and frame_f1: of frames, by the score with the best on the people learned from."""
+def segment_scores(true: Segments, found: Segments) -> dict[str, float]:
+    """map (mean over classes and tIoU 0.1 to 0.7), map_tiou_0.5, and ar_10 and ar_100: average recall of the 10 and the 100
+    surest detections of a clip, whatever their class."""
+    found, precision = found.by_score(), {}
+    labels = np.unique(true.label)
+    for tiou in [round(0.1 * k, 1) for k in range(1, 8)]:
+        hits = greedy_hits(true, found, tiou)
+        each = []
+        for label in labels:
+            mine = hits[found.label == label]
+            count = np.array([float((true.label == label).sum())])
+            each.append(average_precision(mine, np.ones((1, len(mine))), count)[0])
+        precision[tiou] = float(np.mean(each))
+    return {
+        "map": float(np.mean(list(precision.values()))),
+        "map_tiou_0.5": precision[0.5],
+        "ar_10": float(average_recall(true, top_by_clip(found, 10)).mean()),
+        "ar_100": float(average_recall(true, top_by_clip(found, 100)).mean()),
+    }
+
+
+def gesture_phase(streams: Streams, settings: SpotSettings) -> dict[str, float]:
+    """`segment_scores` over the talks of all three people, each by a spotter that knows the others; and frame_f1: of frames,
+    by the score with the best on the people learned from."""
     parts, hits = [], np.zeros(3)
     for person in np.unique(streams.store.people):
         test = np.flatnonzero(streams.store.people == person)
         train = np.flatnonzero(streams.store.people != person)
         with TemporaryDirectory() as folder:
-            spotter, _ = train_spot(streams, folder, _settings(steps, seed), train=train, quiet=True)
+            spotter, _ = train_spot(streams, folder, settings, train=train, quiet=True)
         known, asked = _detected(spotter, streams, train), _detected(spotter, streams, test)
         best = max(np.linspace(0.05, 0.9, 18), key=lambda least: _f1(_frames(streams, train, known.found, least)))
         hits += _frames(streams, test, asked.found, best)
         parts.append(asked)
-    both = _Tested(*(_joined([getattr(part, name) for part in parts]) for name in ("true", "found")))
-    found, ones = both.found.by_score(), np.ones((1, len(both.found)))
-    count = np.array([float(len(both.true))])
-    tious = [round(0.1 * k, 1) for k in range(1, 8)]
-    precision = {t: average_precision(greedy_hits(both.true, found, t), ones, count)[0] for t in tious}
-    return {
-        "map": float(np.mean(list(precision.values()))),
-        "ap_tiou_0.5": float(precision[0.5]),
-        "ar_100": float(average_recall(both.true, top_by_clip(found, 100)).mean()),
-        "frame_f1": _f1(hits),
-    }
+    true, found = (_joined([getattr(part, name) for part in parts]) for name in ("true", "found"))
+    return {**segment_scores(true, found), "frame_f1": _f1(hits)}
 
 
-def msrc12(streams: Streams, steps: int, seed: int, out: Path) -> dict[str, float]:
-    """point_f1 (over all points) and point_f1_mean (mean over classes), f1_strict at tIoU 0.3 of the second around a point."""
+def msrc12(streams: Streams, settings: SpotSettings, out: Path) -> dict[str, float]:
+    """`segment_scores` and f1_strict at tIoU 0.3, of the second around a point; point_f1 (over all points) and point_f1_mean
+    (mean over classes)."""
+    seed = settings.training.seed
     people = np.unique(streams.store.people)
     tested = np.random.default_rng(seed).permutation(people)[: len(people) // 5]
     test = np.isin(streams.store.people, tested)
-    spotter, _ = train_spot(streams, out, _settings(steps, seed), train=np.flatnonzero(~test), quiet=False)
+    spotter, _ = train_spot(streams, out, settings, train=np.flatnonzero(~test))
     # Its scores are chances, calibrated on people held out of the training: what is likelier right than wrong counts.
     asked = _detected(spotter, streams, np.flatnonzero(test))
     given = asked.found[asked.found.score >= 0.5]
@@ -161,6 +175,7 @@ def msrc12(streams: Streams, steps: int, seed: int, out: Path) -> dict[str, floa
     ]
     total = len(asked.true) + len(given)
     return {
+        **segment_scores(asked.true, asked.found),
         "point_f1": float(2 * right.sum() / total),
         "point_f1_mean": float(np.mean(each)),
         "f1_strict": float(2 * strict_found(asked.true, given).sum() / total),
@@ -168,11 +183,11 @@ def msrc12(streams: Streams, steps: int, seed: int, out: Path) -> dict[str, floa
     }
 
 
-def _settings(steps: int, seed: int) -> SpotSettings:
-    usual = SpotSettings()
-    training = replace(usual.training, steps=steps, seed=seed, accelerator="cpu")
+def _settings(arguments: argparse.Namespace, seed: int) -> SpotSettings:
     # Classes such as "push right" tell the sides apart, so nothing is mirrored.
-    return replace(usual, training=training, augment=Augment(turn=25, hide_joint=0.03))
+    usual = SpotSettings(augment=Augment(turn=25, hide_joint=0.03))
+    training = replace(usual.training, steps=arguments.steps, seed=seed, precision=arguments.precision)
+    return replace(usual, training=replace(training, accelerator="cpu"))
 
 
 def _detected(spotter: Spotter, streams: Streams, items: Ints) -> _Tested:
@@ -225,10 +240,11 @@ def point_hits(true: Segments, given: Segments) -> npt.NDArray[np.bool_]:
 
 def _results(arguments: argparse.Namespace) -> Iterator[dict[str, float]]:
     for seed in range(arguments.seeds):
+        settings = _settings(arguments, seed)
         if arguments.which == "gesture_phase":
-            yield gesture_phase(read_gesture_phase(arguments.file), arguments.steps, seed)
+            yield gesture_phase(read_gesture_phase(arguments.file), settings)
         else:
-            yield msrc12(read_msrc12(arguments.file), arguments.steps, seed, Path(arguments.out) / f"seed{seed}")
+            yield msrc12(read_msrc12(arguments.file), settings, Path(arguments.out) / f"seed{seed}")
 
 
 def main() -> None:
@@ -238,6 +254,7 @@ def main() -> None:
     parser.add_argument("file")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--precision", choices=["32-true", "bf16-mixed"], default="32-true", help="of the training")
     parser.add_argument("--out", default="work", help="where msrc12's spotters are kept; a killed run goes on")
     rows = []
     for row in _results(parser.parse_args()):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.metrics.spotting import Segments
-from benchmarks.real_streams import point_hits, read_gesture_phase, read_msrc12
+from benchmarks.real_streams import point_hits, read_gesture_phase, read_msrc12, segment_scores
 from manifests.errors import BadInput
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -55,6 +55,20 @@ def test_points_by_hand():
     )
     # Middles 59, 51 and 41: near 50, near 50 again (taken, and 75 is far), and near the other class's 50.
     assert point_hits(true, given).tolist() == [True, False, True, False]
+
+
+def test_segments_by_hand():
+    """One clip, two classes: the first found with tIoU 0.5 beneath a false alarm, the second whole."""
+    true = Segments(np.array([0, 0]), np.array([[0, 10], [20, 40]]), np.array([0, 1]), np.ones(2))
+    found = Segments(
+        np.zeros(3, dtype=int), np.array([[60, 70], [0, 5], [20, 40]]), np.array([0, 0, 1]), np.array([0.9, 0.8, 0.7])
+    )
+    scores = segment_scores(true, found)
+    # Class 0: precision 1/2 at tIoU up to 0.5, nothing at 0.6 and 0.7. Class 1: 1 at all seven.
+    assert scores["map"] == pytest.approx((5 * (0.5 + 1) / 2 + 2 * (0 + 1) / 2) / 7)
+    assert scores["map_tiou_0.5"] == pytest.approx(0.75)
+    # Overlaps 0.5 to 0.95 are ten; the first segment is found at one of them, the second at all.
+    assert scores["ar_10"] == scores["ar_100"] == pytest.approx((0.1 + 1) / 2)
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="../shared/data is absent")
