@@ -1,7 +1,7 @@
 """The spotter on real streams of other people's: talks with phases of gesturing, and repeated commands with action points.
 
-    python -m benchmarks.real_streams gesture_phase gesture_phase.npz --steps 300 --seeds 3
-    python -m benchmarks.real_streams msrc12 msrc12_streams.npz --steps 1500 --out work
+    python -m benchmarks.real_streams gesture_phase gesture_phase.npz --steps 150 --seeds 3
+    python -m benchmarks.real_streams msrc12 msrc12_streams.npz --steps 800 --out work
 
 gesture_phase (Madeo, Wagner, Peres 2014, UCI): seven talks by three people; a gesture is what is not rest. One person is left out at
 a time. msrc12 (Fothergill et al., CHI 2012): a gesture is known by one point in time; the spotter learns the second around it, and a
