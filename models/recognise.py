@@ -1,7 +1,8 @@
 """Recognise gestures: fine-tune an encoder (or train one from scratch) on labelled items, and say how well it does.
 
-Three steps, each optional after the first: fine-tuning with layer-wise learning rates; pseudo-labels for unlabelled items, kept
-where the network is sure; and retraining of the classifier alone on balanced draws, for long-tailed classes.
+Fine-tuning with layer-wise learning rates, of a pre-trained encoder from the classifier that fits it best as it stands. Then, if
+asked for: pseudo-labels for unlabelled items, kept where the network is sure; and retraining of the classifier alone on balanced
+draws, for long-tailed classes.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+_NEVER_SEEN = -10.0  # logit of a class that nobody shows, where the classifier starts from a probe
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class RecogniseSettings:
         smoothing: share of the target that is spread over all classes.
         layer_decay: learning rate of each block as a share of the one above it, where the encoder is pre-trained; from
             scratch all learn at one rate.
+        tuned_rate: learning rate of all weights where the encoder is pre-trained, as a share of the `training.lr` that
+            one from scratch needs.
+        probe_first: windows of each labelled item on which a logistic regression is fitted before a pre-trained encoder is
+            tuned; the classifier starts as that, so that its first gradients don't undo what was learned before (Kumar et
+            al., Fine-tuning can distort pretrained features, ICLR 2022). 0 starts at random, as from scratch.
         epochs: passes over the labelled items; overrides `training.steps`.
         least_steps: steps that are taken even where the items are so few that the passes make less.
         windows: how windows are cut from items.
@@ -72,6 +79,8 @@ class RecogniseSettings:
     visible: float = 0.6
     smoothing: float = 0.1
     layer_decay: float = 1.0
+    tuned_rate: float = 0.5
+    probe_first: int = 5
     epochs: int = 60
     least_steps: int = 300
     windows: Windows = field(default_factory=lambda: Windows(longest=100_000, crop=0.7))
@@ -124,6 +133,11 @@ class Recogniser(nn.Module):
 
     def logits(self, batch: Batch) -> Tensor:
         """(batch, classes)"""
+        logits: Tensor = self.head(self.pooled(batch))
+        return logits
+
+    def pooled(self, batch: Batch) -> Tensor:
+        """(batch, 2 · width) mean and maximum of the tokens; in training, of a share of them."""
         tokens = tokenise(batch, self.encoder.settings.patch)
         visible = None
         if self.training and self.settings.visible < 1:
@@ -132,8 +146,7 @@ class Recogniser(nn.Module):
         encoded, present = self.encoder(tokens, visible)
         highest = encoded.masked_fill(~present.unsqueeze(-1), -torch.inf).amax(1)
         highest = highest.masked_fill(~present.any(1, keepdim=True), 0.0)
-        logits: Tensor = self.head(torch.cat([pool(encoded, present), highest], dim=1))
-        return logits
+        return torch.cat([pool(encoded, present), highest], dim=1)
 
 
 def train_recognise(
@@ -165,10 +178,12 @@ def train_recognise(
         raise BadInput(f"{store.path}: training items without a class. Prepare gestures, not whole clips.")
     torch.manual_seed(settings.training.seed)
     if encoder is None:
-        settings = replace(settings, layer_decay=1.0)
+        settings = replace(settings, layer_decay=1.0, tuned_rate=1.0, probe_first=0)
     encoder = MGFM(settings.network) if encoder is None else copy.deepcopy(encoder)
     settings = replace(settings, network=encoder.settings)
     model = Recogniser(encoder, len(store.classes), settings)
+    if settings.probe_first:
+        _start_from_probe(model, store, train, settings)
     _fit(model, store, train, store.labels[train], settings, quiet)
     for _ in range(settings.pseudo_rounds if unlabelled is not None and len(unlabelled) else 0):
         assert unlabelled is not None
@@ -262,6 +277,34 @@ def _fit(
     fit(model, batch_of, training, Card("recogniser", {}), groups=groups, quiet=quiet)
 
 
+@torch.no_grad()
+def _start_from_probe(model: Recogniser, store: PoseStore, items: Ints, settings: RecogniseSettings) -> None:
+    """Make the classifier what a logistic regression on the encoder's features would be."""
+    from sklearn.linear_model import LogisticRegression
+
+    model.eval()
+    norm, linear = model.head[0], model.head[-1]
+    assert isinstance(linear, nn.Linear)
+    rng = np.random.default_rng(settings.training.seed)
+    rows = np.tile(np.arange(len(items)), settings.probe_first)
+    parts = np.array_split(rows, max(len(rows) // 128, 1))
+    drawn = (_drawn(store, items, store.labels[items], part, settings, rng) for part in parts)
+    seen = np.concatenate([norm(model.pooled(batch)).numpy() for batch in drawn]).astype(np.float64)
+    labels = store.labels[items[rows]]
+    if len(np.unique(labels)) < 2:
+        return
+    mean, spread = seen.mean(0), np.maximum(seen.std(0), 1e-6) * np.sqrt(seen.shape[1])
+    fitted = LogisticRegression(C=10.0, max_iter=1000).fit((seen - mean) / spread, labels)
+    weight, bias = fitted.coef_ / spread, fitted.intercept_
+    if len(fitted.classes_) == 2:  # scikit-learn tells two classes apart by one row
+        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    linear.weight.zero_()
+    linear.bias.fill_(_NEVER_SEEN)
+    known = torch.from_numpy(fitted.classes_)
+    linear.weight[known] = torch.from_numpy(weight).float()
+    linear.bias[known] = torch.from_numpy(bias - weight @ mean).float()
+
+
 def _balance(model: Recogniser, store: PoseStore, items: Ints, settings: RecogniseSettings, quiet: bool) -> None:
     """Train the classifier anew on as many draws of each class, the encoder standing still."""
     labels = store.labels[items]
@@ -291,7 +334,7 @@ def _drawn(
 
 
 def _layer_groups(model: Recogniser, settings: RecogniseSettings) -> Iterator[dict[str, Any]]:
-    """Parameter groups by depth: the classifier at the full rate, each block below at `layer_decay` of the one above."""
+    """Parameter groups by depth: the classifier at the highest rate, each block below at `layer_decay` of the one above."""
     depth = len(model.encoder.blocks)
     levels: dict[tuple[int, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -303,6 +346,6 @@ def _layer_groups(model: Recogniser, settings: RecogniseSettings) -> Iterator[di
     for (level, decays), parameters in sorted(levels.items(), key=lambda entry: entry[0]):
         yield {
             "params": parameters,
-            "scale": settings.layer_decay ** (depth + 1 - level),
+            "scale": settings.tuned_rate * settings.layer_decay ** (depth + 1 - level),
             "weight_decay": settings.training.weight_decay if decays else 0.0,
         }

@@ -3,6 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from manifests.errors import BadInput
 from models.augment import Augment
@@ -65,6 +67,34 @@ def test_score_by_hand():
     uneven = score(np.array([0, 0, 0, 1]), scores)
     assert uneven["top1"] == 0.5
     assert uneven["mean_class_accuracy"] == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_a_classifier_starts_as_the_logistic_regression_on_the_still_encoder(store):
+    """At a rate of nothing the start is the end: the encoder's own weights, and what scikit-learn says of its features."""
+    torch.manual_seed(0)
+    encoder = MGFM(SETTINGS.network)
+    still = dataclasses.replace(
+        QUICK,
+        tuned_rate=0.0,
+        probe_first=1,
+        windows=Windows(frames=32, crop=1.0, longest=1000),
+        test_views=1,
+        augment=Augment(turn=0, tilt=0, scale=0, shift=0),
+    )
+    train, test = store.where("train"), store.where("test")
+    model, result = train_recognise(store, None, still, encoder=encoder, quiet=True)
+    for name, weight in encoder.state_dict().items():
+        assert torch.equal(model.encoder.state_dict()[name], weight), name
+
+    def seen(items):
+        with torch.no_grad():
+            pooled = model.pooled(windows(store, items, *whole_items(store, items), 32))
+        return torch.nn.functional.layer_norm(pooled, pooled.shape[1:]).numpy()
+
+    scaler = StandardScaler().fit(seen(train))
+    theirs = LogisticRegression(C=10.0 / 64, max_iter=500).fit(scaler.transform(seen(train)), store.labels[train])
+    np.testing.assert_allclose(result.scores, theirs.predict_proba(scaler.transform(seen(test))), atol=0.02)
+    assert result.metrics["top1"] > 0.5  # by chance: a third
 
 
 def test_it_fits_one_batch_by_heart(store):
