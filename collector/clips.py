@@ -98,10 +98,9 @@ def cut(
     n_frames = expected_frames(start_pts, end_pts, timeline.time_base, fps)
     wanted = [int(pts) for pts in timeline.between(start_pts, end_pts)]
     with replacing(out) as temporary:
-        for seek in (True, False):
-            stream = open_stretch(source, timeline, start_pts, end_pts, seek=seek)
+        for seek_s in timeline.seeks(start_pts):
+            stream = open_stretch(source, timeline, start_pts, end_pts, seek_s=seek_s)
             shown = _encode(stream, start_pts, n_frames, fps, crf, temporary)
-            # Where an index is wrong, seeking lands too late. Then, and only then, decode from the start of the file.
             if [frame.pts for frame in shown] == wanted:
                 break
         else:

@@ -12,7 +12,7 @@ import subprocess
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,6 +29,7 @@ from manifests.errors import Unavailable, UnreadableVideo
 __all__ = ["Frame", "Image", "Shown", "Timeline", "open_stretch", "read_frames", "read_timeline", "run_decoder"]
 
 Image = npt.NDArray[np.uint8]
+_SEEK_ROUNDING_S = 1e-5  # so that a keyframe's own time, rounded, isn't before it
 _SEEK_MARGIN_S = 0.5  # some containers seek by decoding time, which runs ahead of presentation time
 _SHOWN = re.compile(r"\bpts:\s*(-?\d+)\b.*\bs:(\d+)x(\d+)\b")
 
@@ -40,11 +41,13 @@ class Timeline:
     Attributes:
         pts: (frames,) int64, ascending, in units of `time_base` seconds.
         end_pts: when the last frame ends.
+        keyframes: (keyframes,) int64, ascending: where decoding can start; empty if that isn't known.
     """
 
     pts: npt.NDArray[np.int64]
     end_pts: int
     time_base: Fraction
+    keyframes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def start_pts(self) -> int:
@@ -62,6 +65,19 @@ class Timeline:
         """Time stamps of the frames in `[start_pts, end_pts)`."""
         first, last = np.searchsorted(self.pts, [start_pts, end_pts])
         return self.pts[first:last]
+
+    def seeks(self, start_pts: int) -> Iterator[float | None]:
+        """Seconds from the file's start to seek to for a frame, in the order to try them in; None is not to seek at all.
+
+        Where an index is wrong, seeking lands too late. Then, and only then, decode from the start of the file.
+        """
+        seconds = float(start_pts * self.time_base)
+        if seconds > float(self.start_pts * self.time_base):
+            if start_pts in self.keyframes:
+                yield seconds + _SEEK_ROUNDING_S
+            if seconds - _SEEK_MARGIN_S > float(self.start_pts * self.time_base):
+                yield seconds - _SEEK_MARGIN_S
+        yield None
 
 
 @dataclass(frozen=True)
@@ -87,29 +103,28 @@ def read_timeline(path: Path | str) -> Timeline:
     Raises:
         UnreadableVideo: no video can be read from the file.
     """
-    pts, time_base = packet_times(path)
+    pts, time_base, keyframes = packet_times(path)
     if len(pts) == 0:
         raise UnreadableVideo(f"{Path(path).name}: the file holds no frame", kind="no_picture")
     last = int(pts[-1])
     length = last - int(pts[-2]) if len(pts) > 1 else max(1, round(1 / (25 * time_base)))
-    return Timeline(pts.astype(np.int64), last + length, time_base)
+    return Timeline(pts.astype(np.int64), last + length, time_base, keyframes)
 
 
 def open_stretch(
-    path: Path | str, timeline: Timeline, start_pts: int, end_pts: int, *, seek: bool = True, needed_only: bool = False
+    path: Path | str, timeline: Timeline, start_pts: int, end_pts: int, *, seek_s: float | None, **options: Any
 ) -> Any:
     """ffmpeg-python's stream of exactly the frames in `[start_pts, end_pts)`, with square pixels and an even size.
 
-    Stamps are those of the file, in units of its time base. Decoding starts at a keyframe before the stretch, or with `seek`
-    off at the start of the file. With `needed_only`, frames that no other frame is built on are not decoded; the others
-    are the same to the bit. Sound is never read.
+    Stamps are those of the file, in units of its time base. Sound is never read.
+
+    Args:
+        seek_s: decoding starts at the last keyframe before this (see `Timeline.seeks`); None for the start of the file.
+        options: of ffmpeg, for its decoder.
     """
-    options: dict[str, Any] = {**SAFE_INPUT, "copyts": None}
-    if needed_only:
-        options["skip_frame"] = "noref"
-    seconds = float(start_pts * timeline.time_base) - _SEEK_MARGIN_S
-    if seek and seconds > float(timeline.start_pts * timeline.time_base):
-        options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{seconds:.6f}"}
+    options |= {**SAFE_INPUT, "copyts": None}
+    if seek_s is not None:
+        options |= {"seek_timestamp": 1, "noaccurate_seek": None, "ss": f"{seek_s:.6f}"}
     return (
         ffmpeg.input(f"file:{path}", **options)["V:0"]
         .filter("settb", str(timeline.time_base))
@@ -128,7 +143,8 @@ def read_frames(
     *,
     every: int | None = None,
     width: int = 640,
-    needed_only: bool = False,
+    scaling: str = "area",
+    **options: Any,
 ) -> Iterator[Frame]:
     """Decode a stretch of a video, one frame in memory at a time.
 
@@ -136,7 +152,8 @@ def read_frames(
         start_pts, end_pts: the stretch `[start_pts, end_pts)`; the whole video unless given.
         every: only the first frame, the last one, and between them one each time this many units have passed.
         width: pictures wider than this are scaled down to it.
-        needed_only: leave out the frames that no other frame is built on, which many encoders make every second one.
+        scaling: how, as ffmpeg calls it: "area" takes the mean of all pixels, "fast_bilinear" looks at few of them.
+        options: of ffmpeg, for its decoder, such as `skip_frame="noref"` or `threads=1`.
 
     Raises:
         UnreadableVideo: nothing can be decoded.
@@ -147,13 +164,15 @@ def read_frames(
     expected = timeline.between(start, end)
     if len(expected) == 0:
         return
-    for seek in (True, False):
-        stream = open_stretch(path, timeline, start, end, seek=seek, needed_only=needed_only)
-        frames = _decode(stream, every, int(expected[-1]), width, path)
+    for seek_s in timeline.seeks(start):
+        stream = open_stretch(path, timeline, start, end, seek_s=seek_s, **options)
+        if every is not None:
+            chosen = f"isnan(prev_selected_pts)+gte(pts-prev_selected_pts,{every})+gte(pts,{int(expected[-1])})"
+            stream = stream.filter("select", chosen)
+        frames = _decode(stream, width, scaling, path)
         with closing(frames):
             first = next(frames, None)
-            # Where an index is wrong, seeking lands too late. Then, and only then, decode from the start of the file.
-            if seek and (first is None or first.pts != expected[0]):
+            if seek_s is not None and (first is None or first.pts != expected[0]):
                 continue
             if first is None:
                 raise UnreadableVideo(f"{Path(path).name}: no frame decodes from {timeline.seconds(start):.2f} s on")
@@ -162,15 +181,9 @@ def read_frames(
             return
 
 
-def _decode(
-    stream: Any, every: int | None, last_pts: int, width: int, path: Path | str
-) -> Generator[Frame, None, None]:
-    if every is not None:
-        stream = stream.filter(
-            "select", f"isnan(prev_selected_pts)+gte(pts-prev_selected_pts,{every})+gte(pts,{last_pts})"
-        )
+def _decode(stream: Any, width: int, scaling: str, path: Path | str) -> Generator[Frame, None, None]:
     output = (
-        stream.filter("scale", f"min({width},iw)", -2, flags="area")
+        stream.filter("scale", f"min({width},iw)", -2, flags=scaling)
         .filter("format", "bgr24")
         .filter("showinfo", checksum=0)
         .output("pipe:", format="rawvideo", pix_fmt="bgr24", fps_mode="passthrough")

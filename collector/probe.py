@@ -104,11 +104,12 @@ def probe(path: Path | str) -> Media:
     )
 
 
-def packet_times(path: Path | str) -> tuple[npt.NDArray[np.int64], Fraction]:
+def packet_times(path: Path | str) -> tuple[npt.NDArray[np.int64], Fraction, npt.NDArray[np.int64]]:
     """When each frame of a video is shown, by its container.
 
     Returns:
-        (frames,) int64 presentation time stamps, ascending, and the seconds that one unit stands for.
+        (frames,) int64 presentation time stamps, ascending; the seconds that one unit stands for; and the time stamps of the
+        keyframes, ascending, where decoding can start.
 
     Raises:
         UnreadableVideo: of kind empty, not_video or no_picture.
@@ -117,7 +118,8 @@ def packet_times(path: Path | str) -> tuple[npt.NDArray[np.int64], Fraction]:
     path = Path(path)
     stream = _picture(path, _head(path))
     packets = _read_packets(path, int(stream["index"]))
-    return np.sort(np.frombuffer(packets.pts, dtype=np.int64)), Fraction(stream["time_base"])
+    pts, keyframes = (np.sort(np.frombuffer(times, dtype=np.int64)) for times in (packets.pts, packets.keyframes))
+    return pts, Fraction(stream["time_base"]), keyframes
 
 
 # --- the head ----------------------------------------------------------------------------------------------------------
@@ -176,9 +178,10 @@ def _pixel_shape(stream: dict[str, Any], turned: bool) -> Fraction:
 
 @dataclass
 class _Packets:
-    """What the packets tell: time stamps of the shown frames, and where each stream ends, in seconds."""
+    """What the packets tell: time stamps of the shown frames and of keyframes, and where each stream ends, in seconds."""
 
     pts: array[int]
+    keyframes: array[int]
     last_duration: int
     ends: dict[int, float]
     complaints: str
@@ -190,6 +193,7 @@ def _read_packets(path: Path, stream: int) -> _Packets:
     for name, value in SAFE_INPUT.items():
         command += [f"-{name}", value]
     pts: array[int] = array("q")
+    keyframes: array[int] = array("q")
     ends: dict[int, float] = {}
     last, last_duration = None, 0
     # ffprobe may complain of every packet, and would stand still if nobody emptied its pipe; a file takes it all.
@@ -214,10 +218,12 @@ def _read_packets(path: Path, stream: int) -> _Packets:
                 # "D": outside the edit list, decoded but never shown.
                 if int(index) == stream and "D" not in flags:
                     pts.append(int(when))
+                    if "K" in flags:
+                        keyframes.append(int(when))
                     if last is None or int(when) > last:
                         last, last_duration = int(when), 0 if length == "N/A" else int(length)
         complaints.seek(0)
-        return _Packets(pts, last_duration, ends, complaints.read(1 << 20).decode(errors="replace"))
+        return _Packets(pts, keyframes, last_duration, ends, complaints.read(1 << 20).decode(errors="replace"))
 
 
 def _check_whole(path: Path, head: dict[str, Any], stream: dict[str, Any], packets: _Packets) -> None:

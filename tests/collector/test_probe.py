@@ -56,7 +56,7 @@ def test_variable_rate(media: Path, tmp_path: Path) -> None:
     select = r"select=lt(n\,40)+not(mod(n\,3))"
     ffmpeg("-i", media / "front.mp4", "-an", "-vf", select, "-fps_mode", "vfr", tmp_path / "a.mp4")
     found = probe(tmp_path / "a.mp4")
-    pts, time_base = packet_times(tmp_path / "a.mp4")
+    pts, time_base, _ = packet_times(tmp_path / "a.mp4")
     expected = [n * 40 for n in range(100) if n < 40 or n % 3 == 0]
     assert found.variable_fps
     assert found.n_frames == len(expected) == 60
@@ -64,7 +64,7 @@ def test_variable_rate(media: Path, tmp_path: Path) -> None:
 
 
 def test_times_are_ascending_whatever_the_coding_order(media: Path) -> None:
-    pts, time_base = packet_times(media / "front.mp4")
+    pts, time_base, _ = packet_times(media / "front.mp4")
     assert pts.dtype == np.int64
     np.testing.assert_array_equal(np.diff(pts) * time_base, np.full(99, Fraction(1, 25)))
 

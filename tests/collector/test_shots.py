@@ -154,10 +154,11 @@ def test_frames_are_left_out_where_the_encoder_sees_cuts(tmp_path: Path, monkeyp
         asked.append(options)
         return read_frames(*arguments, **options)
 
-    monkeypatch.setattr("collector.shots.read_frames", watching)
+    for module in ("scan", "shots"):
+        monkeypatch.setattr(f"collector.{module}.read_frames", watching)
     path = write_video(tmp_path / "a.mp4", film([(1, 50), (2, 40), (3, 50)]), RATE, *ENCODERS["scene cuts"])
     assert cuts(path) == [50, 90]
-    assert [options.get("needed_only") for options in asked] == [True]
+    assert {options.get("skip_frame") for options in asked} == {"noref"}
 
 
 def test_a_slow_dissolve_is_no_cut(tmp_path: Path) -> None:
