@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -83,16 +84,8 @@ def scan(path: Path | str, timeline: Timeline, first: int, last: int, threads: i
     """
     beyond = last + _BEYOND
     end_pts = int(timeline.pts[beyond]) if beyond < len(timeline.pts) else timeline.end_pts
-    frames = read_frames(
-        path,
-        timeline,
-        int(timeline.pts[first]),
-        end_pts,
-        width=WIDTH,
-        scaling="fast_bilinear",
-        threads=threads,
-        **_ROUGH,
-    )
+    options: dict[str, Any] = {"width": WIDTH, "scaling": "fast_bilinear", "threads": threads, **_ROUGH}
+    frames = read_frames(path, timeline, int(timeline.pts[first]), end_pts, **options)
     window: deque[_Step | None] = deque([None] * WINDOW, maxlen=2 * WINDOW + 1)
     for step in _padded(_steps(frames, timeline)):
         window.append(step)

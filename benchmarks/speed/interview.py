@@ -84,7 +84,7 @@ class Interview:
 
 
 def make_interview(
-    path: Path, options: Sequence[str], *, shots: int = 47, size: tuple[int, int] = (1280, 720), seed: int = 1
+    path: Path, options: Sequence[str], *, shots: int = 52, size: tuple[int, int] = (1280, 720), seed: int = 1
 ) -> Interview:
     """Edit and encode an interview with three flashes, of one, two and three frames.
 

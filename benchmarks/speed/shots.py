@@ -82,7 +82,7 @@ def _run(command: list[str]) -> tuple[str, float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", choices=ENCODERS, default=[], action="append", help="x264 unless given")
-    parser.add_argument("--shots", type=int, default=47)
+    parser.add_argument("--shots", type=int, default=52)
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
