@@ -59,7 +59,7 @@ class _Places:
 
 
 def demo(dataset: Path = Path("demo/dataset"), *, quiet: bool = False) -> None:
-    """Fetch, segment, estimate poses, propose, annotate, release and score; footage and results go beside the dataset.
+    """Fetch, find duplicates, segment, estimate poses, measure, propose, annotate, release and score; footage and results go beside the dataset.
 
     Raises:
         Unavailable: a port is taken, ffmpeg or Label Studio is missing, a download can't be had, or a step failed.
@@ -73,11 +73,13 @@ def demo(dataset: Path = Path("demo/dataset"), *, quiet: bool = False) -> None:
     with PressSite(places.folder / "footage", port=_SITE_PORT, conferences=conferences) as site:
         players_csv(places.players, conferences, site.url)
         say.line(f"{len(conferences)} videos, served at {site.url} as a page, in a feed and as a file")
-        say.heading("Collect: download, cut into clips of the player, estimate poses")
+        say.heading("Collect: download, keep one recording of each talk, cut into clips of the player, estimate poses")
         say.run("fetch", "--player-list", str(places.players), "--dataset", str(places.dataset))
     data = ("--dataset", str(places.dataset))
+    say.run("duplicates", *data)
     say.run("segment", *data)
     say.run("pose", *data)
+    say.run("quality", *data)
 
     say.heading("Propose gestures: a kinematic spotter, which is a baseline")
     say.run("propose", *data)
@@ -185,6 +187,7 @@ class _Narrator:
             return
         rows = [
             ["dataset: tables, clips, poses, ledger", places.dataset],
+            ["how good the clips are", places.dataset / "reports" / "quality.html"],
             ["release: Parquet with checksums", release],
             ["scores and report", places.results / "report.html"],
             ["Label Studio's data", places.folder / "label-studio"],

@@ -30,9 +30,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 # A line that the demo shows, and how long after it the demo is killed.
 KILLS = [
     ("$ mgcollect fetch", 1.5),
+    ("$ mgcollect duplicates", 2.5),
     ("$ mgcollect segment", 6.0),
     ("$ mgcollect segment", 9.0),
     ("$ mgcollect pose", 8.0),
+    ("$ mgcollect quality", 3.0),
     ("$ mgcollect propose", 2.0),
     ("Starting Label Studio", 6.0),
     ("$ mgcollect annotate push", 2.5),
@@ -225,12 +227,12 @@ def _files(folder: Path) -> dict[str, int]:
 def test_a_second_run_does_nothing_twice(demo: Path):
     before, files = _result(demo), _files(demo)
     with open_workspace(demo / "dataset") as workspace:
-        attempts = {s: workspace.ledger.entries(s) for s in ("fetch", "segment", "pose", "propose", "pull")}
+        attempts = {s: workspace.ledger.entries(s) for s in ("fetch", "movement", "segment", "pose", "quality", "propose", "pull")}
     said = _run(demo)
     assert _result(demo) == before
-    # Gestures and players are small tables that are written whole each time; all else keeps its file.
+    # Duplicates, gestures and players are small tables that are written whole each time, as is the page; all else keeps its file.
     changed = {Path(p).name for p, mtime in _files(demo).items() if files.get(p) != mtime}
-    assert changed <= {"gestures.parquet", "players.parquet", "players_private.parquet"}
+    assert changed <= {"duplicates.parquet", "quality.html", "gestures.parquet", "players.parquet", "players_private.parquet"}
     with open_workspace(demo / "dataset") as workspace:
         assert {s: workspace.ledger.entries(s) for s in attempts} == attempts
     assert "stands already, unchanged" in said
