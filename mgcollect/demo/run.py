@@ -59,7 +59,7 @@ class _Places:
 
 
 def demo(dataset: Path = Path("demo/dataset"), *, quiet: bool = False) -> None:
-    """Fetch, find duplicates, segment, estimate poses, measure, propose, annotate, release and score; footage and results go beside the dataset.
+    """Do every step from fetching to scores; footage and results go beside the dataset.
 
     Raises:
         Unavailable: a port is taken, ffmpeg or Label Studio is missing, a download can't be had, or a step failed.
