@@ -55,7 +55,13 @@ MEASURES = (
     Measure("face_share", "share with the face", "", True, "Share of the frames that show nose and an eye."),
     Measure("left_hand_share", "share with the left hand", "", True, "Share of the frames that show it."),
     Measure("right_hand_share", "share with the right hand", "", True, "Share of the frames that show it."),
-    Measure("hand_share", "share with a hand", "", True, "Share of the frames that show at least one hand."),
+    Measure(
+        "hand_share",
+        "share with a hand",
+        "",
+        True,
+        "Share of the frames that show at least one hand; of coco17 poses, which have no fingers, its wrist.",
+    ),
     Measure("people", "people in view", "people", False, "Mean number of people in the frames that were looked at."),
     Measure("face_size", "face size", "pixels", True, "Distance between the eyes, median over the frames."),
     Measure(

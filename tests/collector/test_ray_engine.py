@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from collector.duplicates import duplicates
 from collector.engine import run_stage
 from collector.poses import pose
+from collector.quality import quality
 from collector.segment import segment
 from manifests.errors import Unavailable
 from manifests.tables import TABLES, from_rows
@@ -23,13 +25,8 @@ DRIVER = """
 import os, sys
 from pathlib import Path
 from collector.engine import run_stage
-from collector.poses import pose
-from collector.segment import segment
 from manifests.errors import MgcollectError
-from manifests.tables import TABLES, from_rows
 from manifests.workspace import open_workspace
-from mgcollect.demo.footage import PressConference
-from tests.collector.conftest import video_row
 from tests.collector.test_engine import Scripted, _items
 with open_workspace(sys.argv[1], create=True) as workspace:
     items = _items(None, "segfault", "fail", "skip", None, None)
@@ -69,7 +66,7 @@ def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
-def test_segmenting_and_posing_give_the_same_rows(
+def test_the_stages_give_the_same_rows(
     conferences: list[PressConference], weights: Path, tmp_path: Path
 ) -> None:
     """The stages themselves, with their models, on Ray and on this machine's processes: of five seconds, two shots."""
@@ -81,11 +78,13 @@ def test_segmenting_and_posing_give_the_same_rows(
             video.parent.mkdir()
             subprocess.run(["ffmpeg", "-v", "error", "-i", talk, "-t", "5", "-c", "copy", video], check=True)
             workspace.write("videos", from_rows(TABLES["videos"], [video_row(video, workspace.root)]))
+            assert duplicates(workspace, engine=engine, workers=1, quiet=True).stage.ok == 1
             assert segment(workspace, weights=weights, engine=engine, workers=1, quiet=True).exit_code == 0
             assert pose(workspace, weights=weights, engine=engine, workers=1, quiet=True).ok > 0
-            clips = workspace.read("clips")
-            poses = workspace.table_path("poses", "x").parent
-            done.append((clips.to_pylist(), {path.name: path.read_bytes() for path in poses.iterdir()}))
+            assert quality(workspace, engine=engine, workers=1, quiet=True).stage.ok > 0
+            rows = [workspace.read(table).to_pylist() for table in ("clips", "quality")]
+            folders = workspace.table_path("poses", "x").parent, workspace.root / "movement"
+            done.append((*rows, {path.name: path.read_bytes() for folder in folders for path in folder.iterdir()}))
     assert done[0] == done[1]
     assert len(done[0][0]) >= 2
 
