@@ -66,9 +66,7 @@ def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
-def test_the_stages_give_the_same_rows(
-    conferences: list[PressConference], weights: Path, tmp_path: Path
-) -> None:
+def test_the_stages_give_the_same_rows(conferences: list[PressConference], weights: Path, tmp_path: Path) -> None:
     """The stages themselves, with their models, on Ray and on this machine's processes: of five seconds, two shots."""
     [talk] = [conference.path for conference in conferences if conference.slug == "dara-quillan"]
     done = []

@@ -173,6 +173,7 @@ def test_poses_for_nine_of_ten_frames_that_show_a_person(workspace: Workspace):
 def test_the_tables_hold_the_whole_job(workspace: Workspace):
     assert workspace.read("players").num_rows == 3
     assert workspace.read("videos").num_rows == 3
+    assert workspace.read("duplicates").num_rows == 0, "three talks of three people"
     clips = {clip["clip_id"]: clip for clip in workspace.read("clips").to_pylist()}
     for name in ("proposals", "annotations", "gestures"):
         rows = workspace.read(name).to_pylist()
@@ -180,6 +181,7 @@ def test_the_tables_hold_the_whole_job(workspace: Workspace):
         for row in rows:
             if row["start"] is not None:
                 assert 0 <= row["start"] < row["end"] <= clips[row["clip_id"]]["n_frames"]
+    assert set(workspace.read("quality")["clip_id"].to_pylist()) == {clip for clip, row in clips.items() if row["kept"]}
     annotations = workspace.read("annotations").to_pylist()
     for annotator in {row["annotator_id"] for row in annotations}:
         judged = {row["clip_id"] for row in annotations if row["annotator_id"] == annotator}
@@ -207,7 +209,8 @@ def _marks(table: pa.Table) -> list[tuple]:
 def _result(folder: Path) -> dict[str, object]:
     with open_workspace(folder / "dataset") as workspace:
         result: dict[str, object] = {
-            name: workspace.read(name).to_pylist() for name in ("players", "clips", "proposals", "gestures")
+            name: workspace.read(name).to_pylist()
+            for name in ("players", "duplicates", "clips", "quality", "proposals", "gestures")
         }
         result["videos"] = workspace.read("videos").drop_columns("checked_at").to_pylist()
         result["annotations"] = _marks(workspace.read("annotations"))
@@ -227,12 +230,15 @@ def _files(folder: Path) -> dict[str, int]:
 def test_a_second_run_does_nothing_twice(demo: Path):
     before, files = _result(demo), _files(demo)
     with open_workspace(demo / "dataset") as workspace:
-        attempts = {s: workspace.ledger.entries(s) for s in ("fetch", "movement", "segment", "pose", "quality", "propose", "pull")}
+        attempts = {
+            s: workspace.ledger.entries(s)
+            for s in ("fetch", "duplicates", "segment", "pose", "quality", "propose", "pull")
+        }
     said = _run(demo)
     assert _result(demo) == before
-    # Duplicates, gestures and players are small tables that are written whole each time, as is the page; all else keeps its file.
+    # Duplicates, gestures and players are small tables that are written whole each time; all else keeps its file.
     changed = {Path(p).name for p, mtime in _files(demo).items() if files.get(p) != mtime}
-    assert changed <= {"duplicates.parquet", "quality.html", "gestures.parquet", "players.parquet", "players_private.parquet"}
+    assert changed <= {"duplicates.parquet", "gestures.parquet", "players.parquet", "players_private.parquet"}
     with open_workspace(demo / "dataset") as workspace:
         assert {s: workspace.ledger.entries(s) for s in attempts} == attempts
     assert "stands already, unchanged" in said
