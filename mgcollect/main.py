@@ -16,6 +16,8 @@ from mgcollect import annotation, benchmarking, collect, curation, demonstration
 
 __all__ = ["app", "main"]
 
+_STOPPED = 130
+
 app = typer.Typer(
     name="mgcollect",
     help="Build a micro-gesture data set from public video, and score models on it.",
@@ -50,10 +52,10 @@ def main() -> None:
     # Ray and Ultralytics would otherwise report usage to their makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("YOLO_OFFLINE", "true")
-    for asked in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(asked) is signal.SIG_DFL:  # nohup has it ignored
-            signal.signal(asked, _stop)
     end = _End()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has it ignored
+            signal.signal(number, end.stop)
     atexit.register(end.leave)  # as the first one, so that it runs as the last
     try:
         app()
@@ -62,14 +64,11 @@ def main() -> None:
     except MgcollectError as error:
         print(f"mgcollect: {error}", file=sys.stderr)
         end.status = error.exit_code
-    except KeyboardInterrupt as stop:
+    except KeyboardInterrupt:
+        end.status = _STOPPED
+    if end.status == _STOPPED:  # Typer makes this of Ctrl-C, without a word
         print("mgcollect: stopped. Run the same command again: it goes on where it was.", file=sys.stderr)
-        end.status = 128 + (stop.args[0] if stop.args else signal.SIGINT)
-
-
-def _stop(number: int, _: object) -> None:
-    """End as by Ctrl-C when asked to (`kill`, `timeout`, a closed terminal, a machine that goes down): with a word."""
-    raise KeyboardInterrupt(number)
+        end.status = 128 + end.asked_by
 
 
 class _End:
@@ -80,6 +79,12 @@ class _End:
 
     def __init__(self) -> None:
         self.status = 1  # of what nobody foresaw, whose traceback Python prints
+        self.asked_by = int(signal.SIGINT)
+
+    def stop(self, number: int, _: object) -> None:
+        """End as by Ctrl-C when asked to (`kill`, `timeout`, a closed terminal, a machine that goes down)."""
+        self.asked_by = number
+        raise KeyboardInterrupt
 
     def leave(self) -> None:
         sys.stdout.flush()

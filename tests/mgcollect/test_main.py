@@ -9,15 +9,16 @@ import sys
 import pytest
 
 ASKED = """
-import os, signal, time
+import os, signal, sys, time
 from mgcollect import main
-def app():
+@main.app.command()
+def wait():
     try:
         os.kill(os.getpid(), signal.{name})
         time.sleep(60)
     finally:
         print("tidied up")
-main.app = app
+sys.argv = ["mgcollect", "wait"]
 main.main()
 """
 
