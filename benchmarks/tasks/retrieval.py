@@ -2,7 +2,8 @@
 
 Who asks and who answers stands in the release's split for retrieval, where people are divided as the release says. Three
 galleries: the training people's gestures (the main one); the tested people's own, without the query's recording; and the
-same without the query's person. A query whose class the gallery lacks has no answer and doesn't count.
+same without the query's person. A query whose class the gallery lacks has no answer and doesn't count. Beside examples, words
+are asked with (`benchmarks.words`), where the extra `text` is installed.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from benchmarks.metrics.intervals import Estimate, estimate, from_resamples, res
 from benchmarks.metrics.retrieval import Rankings, cosine_neighbours, rank_gallery
 from benchmarks.recognise import HIDDEN, missing_people_or_classes, number, take
 from benchmarks.scores import Result
+from benchmarks.words import Answers, ask
+from manifests.errors import BadInput, Unavailable
 from manifests.splits import RETRIEVAL
 
 NAME = "retrieval"
-SHOWN = ("map", "r1", "r5")
+SHOWN = ("map", "r1", "r5", "words_map")
 WHAT = "Find gestures of the same class by an example, with an embedding that saw no label."
 
 Ints = npt.NDArray[np.int64]
@@ -48,7 +51,7 @@ def can(method: Method) -> bool:
 
 def score(corpus: Corpus, method: Method, seed: int) -> Result:
     """map, map_macro (mean over classes), r1, r5, r10, median_rank_share (median rank of the first hit, as a share of the
-    gallery: lower is better), for each gallery.
+    gallery: lower is better), for each gallery; words_map, words_r1, words_r5 and words_r10 of definitions that are asked with.
 
     Raises:
         ItemFailed: the method gave something unfit.
@@ -59,6 +62,8 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
     people, _ = number(corpus.people)
     found: dict[str, list[tuple[Ints, Rankings]]] = {prefix: [] for prefix in _GALLERIES}
     examples: list[dict[str, Any]] = []
+    answers: list[Answers] = []
+    silent = ""
     for fold in _folds(corpus, protocol):
         train, test = fold.train, fold.test
         if not len(train) or not len(test):
@@ -74,11 +79,19 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
         for prefix, groups in (("within_", videos[test]), ("within_others_", people[test])):
             rankings = rank_gallery(queries, queries, labels, labels, exclude=[(groups, groups)])
             found[prefix].append((test, rankings))
+        try:
+            answers.append(ask(corpus, train, test, gallery, queries))
+        except (Unavailable, BadInput) as error:
+            silent = f"query by words: {error}"
     result = Result()
     if seed == 0:
         result.pictures["retrieved"] = examples
     for prefix, parts in found.items():
         _score_gallery(corpus, method, seed, prefix, parts, result)
+    if silent:
+        result.omitted.append(silent)
+    elif answers:
+        _score_words(method, seed, answers, result)
     return result
 
 
@@ -129,15 +142,42 @@ def _score_gallery(
             f"{many(silent, 'query', 'queries')} of {len(answerable)}: the gallery of {_GALLERIES[prefix]} has none of the class"
         )
     people, n_people = number(take(corpus.people, rows))
-    values = {"map": precision} | {f"r{k}": (first <= k).astype(np.float64) for k in _TOP}
-    for metric, value in values.items():
-        sums = sums_by_person(people, np.stack([value, np.ones(len(rows))], axis=1), n_people)
-        result.add(NAME, method.name, seed, prefix + metric, estimate(sums, lambda s: s[:, 0] / s[:, 1]))
+    _add_means(method, seed, prefix, precision, first, (people, n_people), result)
     by_class = np.zeros((len(rows), corpus.n_classes, 2))
     by_class[np.arange(len(rows)), corpus.labels[rows]] = np.column_stack([precision, np.ones(len(rows))])
     macro = estimate(sums_by_person(people, by_class, n_people), _mean_over_classes)
     result.add(NAME, method.name, seed, prefix + "map_macro", macro)
     result.add(NAME, method.name, seed, prefix + "median_rank_share", _median(first / gallery, people, n_people))
+
+
+def _score_words(method: Method, seed: int, answers: list[Answers], result: Result) -> None:
+    people, n_people = number([person for part in answers for person in part.people])
+    _add_means(
+        method,
+        seed,
+        "words_",
+        np.concatenate([part.precision for part in answers]),
+        np.concatenate([part.first for part in answers]),
+        (people, n_people),
+        result,
+    )
+
+
+def _add_means(
+    method: Method,
+    seed: int,
+    prefix: str,
+    precision: npt.NDArray[np.float64],
+    first: Ints,
+    asked_of: tuple[Ints, int],
+    result: Result,
+) -> None:
+    """map and r1, r5, r10, as means over the queries; `asked_of` is each query's person, and how many there are."""
+    people, n_people = asked_of
+    values = {"map": precision} | {f"r{k}": (first <= k).astype(np.float64) for k in _TOP}
+    for metric, value in values.items():
+        sums = sums_by_person(people, np.stack([value, np.ones(len(people))], axis=1), n_people)
+        result.add(NAME, method.name, seed, prefix + metric, estimate(sums, lambda s: s[:, 0] / s[:, 1]))
 
 
 def _mean_over_classes(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -80,9 +80,10 @@ def score(corpus: Corpus, method: Method, seed: int) -> Result:
         sure.append(np.stack([likely.max(axis=1), np.argmax(likely, axis=1) == asked], axis=1))
         if seed == 0 and "map" not in result.pictures:
             result.pictures["map"] = _map(queries, [corpus.taxonomy[label] for label in asked])
+        nearest = labels[cosine_neighbours(queries, gallery, max(_NEIGHBOURS))]
         for k in _NEIGHBOURS:
             if k <= len(gallery):
-                votes = knn_scores(labels[cosine_neighbours(queries, gallery, k)], corpus.n_classes)
+                votes = knn_scores(nearest[:, :k], corpus.n_classes)
                 _note(correct, f"knn{k}", votes, asked)
         if len(asked) > len(np.unique(asked)) > 1:
             clustered.append((fold.test, cluster(queries, len(np.unique(asked)), seed)))

