@@ -173,8 +173,8 @@ class _LaidOver:
         one, other = (
             part[: windows * self.window].reshape(windows, self.window * BLOCKS) for part in (self.one, self.other)
         )
-        size = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-        return float(((one * other).sum(axis=1) / np.maximum(size, 1e-6)).max())
+        both, *sizes = (np.einsum("ij,ij->i", a, b) for a, b in ((one, other), (one, one), (other, other)))
+        return float((both / np.maximum(np.sqrt(sizes[0] * sizes[1]), 1e-6)).max())
 
     def alike(self) -> npt.NDArray[np.float64]:
         """(windows,) the correlation that all blocks but three reach or exceed; 0 where nothing moves."""
