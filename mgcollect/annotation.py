@@ -1,4 +1,4 @@
-"""propose, and annotate: push, serve, pull, agree, consensus, report."""
+"""propose, and annotate: push, serve, pull, agree, consensus, retrain, report."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from manifests.errors import BadInput
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, EngineOption, Project, Quiet, RetryOption, Workers
 from mgcollect.show import console, show_agreement, show_consensus, show_pull, show_push, show_stage
-from mgcollect.show_crowd import show_annotators, show_report
+from mgcollect.show_crowd import show_annotators, show_report, show_retrained
+from mgcollect.training import Config, Overrides
 
 __all__ = ["add_to"]
 
@@ -25,9 +27,11 @@ Overlap = Annotated[
 Checkpoint = Annotated[
     Path | None,
     typer.Option(
-        "--checkpoint", help="What `mgcollect train spot` wrote (unless given: the kinematic spotter, a baseline)."
+        "--checkpoint",
+        help="What `mgcollect train spot` wrote (unless given: the newest of `annotate retrain`, or the kinematic spotter).",
     ),
 ]
+ByRule = Annotated[bool, typer.Option("--by-rule", help="Ask the kinematic spotter, a baseline, whatever was trained.")]
 Recall = Annotated[
     float,
     typer.Option(
@@ -39,6 +43,7 @@ Recall = Annotated[
 def propose(
     dataset: Dataset = _DATASET,
     checkpoint: Checkpoint = None,
+    by_rule: ByRule = False,
     recall: Recall = 0.9,
     engine: EngineOption = "local",
     retry: RetryOption = None,
@@ -46,6 +51,8 @@ def propose(
     quiet: Quiet = False,
 ) -> None:
     """Propose gestures from the poses: by a trained spotter, or by rule, which is a baseline and named so.
+
+    Unless told otherwise it asks the newest that `annotate retrain` made, and the rules until there is one.
 
     Each clip's proposals are of the last model that was asked. The higher --recall is, the more candidates there are.
 
@@ -57,7 +64,7 @@ def propose(
     with open_workspace(dataset) as workspace:
         report = run(
             workspace,
-            checkpoint=checkpoint,
+            checkpoint=_chosen(dataset, checkpoint, by_rule),
             recall=recall,
             retry=parse_retry(retry),
             engine=engine,
@@ -118,6 +125,7 @@ def serve(
     dataset: Dataset = _DATASET,
     project: Project = _PROJECT,
     checkpoint: Checkpoint = None,
+    by_rule: ByRule = False,
     recall: Recall = 0.9,
     host: Annotated[str, typer.Option("--host", help="Where to listen; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 9090,
@@ -146,7 +154,7 @@ def serve(
     with open_workspace(dataset):
         pass  # or a wrong folder would be told at the first task only
     say = (lambda _: None) if quiet else console.print
-    desk = Desk(dataset, stage_of(checkpoint, recall), project, address, pull_after, say)
+    desk = Desk(dataset, stage_of(_chosen(dataset, checkpoint, by_rule), recall), project, address, pull_after, say)
     run(desk, secret, host=host, port=port, url=url, attached=attach)
 
 
@@ -203,6 +211,39 @@ def consensus(
         show_consensus(report)
 
 
+def retrain(
+    overrides: Overrides = None,
+    dataset: Dataset = _DATASET,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="What `mgcollect pretrain` wrote: its features beside the poses."),
+    ] = None,
+    measure: Annotated[
+        float, typer.Option("--measure", min=0.0, max=0.99, help="Share of the people who are kept for measuring.")
+    ] = 0.2,
+    config: Config = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the next version of the spotter on the agreed gestures, and say what it gained on people it never saw.
+
+    From then on propose and serve ask it. Each version is a folder in the dataset's spotters/.
+
+    Example:  mgcollect annotate retrain training.steps=3000
+    """
+    from annotate.retrain import retrain as run
+    from models.pretrain import load_encoder
+    from models.settings import load_settings
+    from models.spot.detect import default_device
+    from models.spot.spotter import SpotSettings
+
+    settings = load_settings(SpotSettings, config, overrides or [])
+    encoder = None if checkpoint is None else load_encoder(checkpoint)[0]
+    with open_workspace(dataset) as workspace:
+        done = run(workspace, settings, encoder=encoder, share=measure, device=default_device(), quiet=quiet)
+    if not quiet:
+        show_retrained(done)
+
+
 def report(dataset: Dataset = _DATASET, tiou: Overlap = 0.5, quiet: Quiet = False) -> None:
     """Write a page for whoever runs the crowd: progress, annotators, weak classes, disputes.
 
@@ -216,10 +257,19 @@ def report(dataset: Dataset = _DATASET, tiou: Overlap = 0.5, quiet: Quiet = Fals
         show_report(written)
 
 
+def _chosen(dataset: Path, checkpoint: Path | None, by_rule: bool) -> Path | None:
+    """The spotter to ask: the one that is named, else the newest of the dataset's own; None for the kinematic one."""
+    from annotate.spotters import newest_spotter
+
+    if by_rule and checkpoint is not None:
+        raise BadInput("Give either --checkpoint or --by-rule.")
+    return None if by_rule else checkpoint or newest_spotter(dataset)
+
+
 def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
     app.command()(propose)
     group = typer.Typer(help="Let annotators decide, in Label Studio.", no_args_is_help=True)
-    for command in (push, serve, pull, agree, consensus, report):
+    for command in (push, serve, pull, agree, consensus, retrain, report):
         group.command()(command)
     app.add_typer(group, name="annotate")

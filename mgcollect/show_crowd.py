@@ -12,8 +12,9 @@ from mgcollect.show import console, show_table
 if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to show a help text
     from annotate.annotators import Figure, Profile
     from annotate.crowd_report import CrowdReport
+    from annotate.retrain import Measured, Retrained
 
-__all__ = ["show_annotators", "show_report"]
+__all__ = ["show_annotators", "show_report", "show_retrained"]
 
 
 def show_annotators(profiles: Sequence[Profile]) -> None:
@@ -39,6 +40,30 @@ def show_report(report: CrowdReport) -> None:
     left = "" if report.hours_left is None else f", about {report.hours_left:.1f} hours of work left"
     console.print(f"  {report.submissions} of {report.wanted} submissions{left}")
     console.print(Text(f"Open {report.path} in a browser."))
+
+
+def show_retrained(done: Retrained) -> None:
+    """What a new version of the spotter learned from, and what it gained."""
+    people, gestures = done.learned
+    if not done.new:
+        console.print(Text(f"Nothing was agreed on since {done.version} was trained. What it was worth then:"))
+    console.print(Text(f"{done.version} learned from {gestures} gestures of {people} people: {done.folder}"))
+    if done.before is None or done.after is None:
+        console.print(
+            Text("Too few people to measure on any: what it gained isn't known. Four with gestures are enough.")
+        )
+    else:
+        columns = ["on " + ", ".join(done.people), "gestures found", "proposals right", "F1"]
+        show_table("", columns, [_measured("before", done.before), _measured("after", done.after)])
+        gain, ends = done.gain or (float("nan"), None)
+        said = "" if ends is None else f", 95 % interval {ends[0]:+.3f} to {ends[1]:+.3f} over people"
+        console.print(Text(f"F1 {gain:+.3f}{said}."))
+    console.print("Next: mgcollect propose && mgcollect annotate push")
+
+
+def _measured(when: str, one: Measured) -> list[object]:
+    ends = "" if one.f1_interval is None else " ({:.3f}–{:.3f})".format(*one.f1_interval)
+    return [f"{when}: {one.model}", f"{100 * one.found:.1f} %", f"{100 * one.right:.1f} %", f"{one.f1:.3f}{ends}"]
 
 
 def _figure(figure: Figure) -> str:
