@@ -143,7 +143,6 @@ def read_frames(
     *,
     every: int | None = None,
     width: int = 640,
-    scaling: str = "area",
     **options: Any,
 ) -> Iterator[Frame]:
     """Decode a stretch of a video, one frame in memory at a time.
@@ -152,7 +151,6 @@ def read_frames(
         start_pts, end_pts: the stretch `[start_pts, end_pts)`; the whole video unless given.
         every: only the first frame, the last one, and between them one each time this many units have passed.
         width: pictures wider than this are scaled down to it.
-        scaling: how, as ffmpeg calls it: "area" takes the mean of all pixels, "fast_bilinear" looks at few of them.
         options: of ffmpeg, for its decoder, such as `skip_frame="noref"` or `threads=1`.
 
     Raises:
@@ -169,7 +167,7 @@ def read_frames(
         if every is not None:
             chosen = f"isnan(prev_selected_pts)+gte(pts-prev_selected_pts,{every})+gte(pts,{int(expected[-1])})"
             stream = stream.filter("select", chosen)
-        frames = _decode(stream, width, scaling, path)
+        frames = _decode(stream, width, path)
         with closing(frames):
             first = next(frames, None)
             if seek_s is not None and (first is None or first.pts != expected[0]):
@@ -181,9 +179,9 @@ def read_frames(
             return
 
 
-def _decode(stream: Any, width: int, scaling: str, path: Path | str) -> Generator[Frame, None, None]:
+def _decode(stream: Any, width: int, path: Path | str) -> Generator[Frame, None, None]:
     output = (
-        stream.filter("scale", f"min({width},iw)", -2, flags=scaling)
+        stream.filter("scale", f"min({width},iw)", -2, flags="area")
         .filter("format", "bgr24")
         .filter("showinfo", checksum=0)
         .output("pipe:", format="rawvideo", pix_fmt="bgr24", fps_mode="passthrough")

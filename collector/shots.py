@@ -26,7 +26,7 @@ from scenedetect.common import Timecode
 
 from collector.flashes import without_flashes
 from collector.frames import Frame, Timeline, read_frames, read_timeline
-from collector.scan import RATIO, SMALL_CHANGE, WIDTH, WINDOW, Place, is_other, scan
+from collector.scan import RATIO, ROUGH, SMALL_CHANGE, WIDTH, WINDOW, Place, is_other, scan
 
 __all__ = ["Shot", "find_shots"]
 
@@ -127,7 +127,7 @@ class _Search:
             int(pts[max(0, look.first - _AROUND)]),
             int(pts[after]) if after < len(pts) else self.timeline.end_pts,
         )
-        frames = read_frames(self.path, self.timeline, start, end, width=WIDTH, threads=self.threads)
+        frames = read_frames(self.path, self.timeline, start, end, width=WIDTH, threads=self.threads, **ROUGH)
         return [cut for cut in _decide(frames, self.timeline) if pts[look.first] < cut <= pts[look.last]]
 
 
