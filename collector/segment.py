@@ -77,7 +77,8 @@ class Segment:
             raise ItemFailed(f"{item['path']}: the file is gone. Fetch it again (mgcollect fetch).", kind="missing")
         timeline = read_timeline(source)
         model = load_pose_model(self.weights.path, self.device, self.threads)
-        for stretch in find_stretches(source, timeline, find_shots(source, timeline), model, self.limits):
+        shots = find_shots(source, timeline, self.threads)
+        for stretch in find_stretches(source, timeline, shots, model, self.limits):
             yield self._row(item, source, timeline, stretch)
 
     def _row(self, video: Row, source: Path, timeline: Timeline, stretch: Stretch) -> Row:

@@ -114,6 +114,15 @@ def test_whatever_the_encoder(tmp_path: Path, encoder: str) -> None:
     assert cuts(write_video(tmp_path / "a.mkv", images, RATE, *ENCODERS[encoder])) == [45, 51, 101, 109]
 
 
+@pytest.mark.parametrize("encoder", ["scene cuts", "short open groups"])
+def test_parts_are_found_as_the_whole_is(tmp_path: Path, encoder: str) -> None:
+    """One part, or several at a time whose ends lie on cuts, beside flashes, or within cutaways."""
+    images = film([(1, 45), (2, 6), (1, 49), (3, 8), (4, 50)], {20: 0.9, 21: 0.9, 100: 0.8, 126: 1.0})
+    path = write_video(tmp_path / "a.mkv", images, RATE, *ENCODERS[encoder])
+    found = [[round(shot.start_s * 25) for shot in find_shots(path, threads=threads)[1:]] for threads in (1, 2, 5)]
+    assert found == [[45, 51, 100, 108]] * 3
+
+
 def interview(faces: Sequence[tuple[int, int]], caption_from: int | None = None) -> list[Image]:
     """Faces of (seed, frames), each nodding before one and the same wall; a caption comes up at some frame."""
     wall = np.full((180, 320, 3), (150, 110, 60), np.uint8)
