@@ -49,7 +49,7 @@ _BEYOND = 12  # frames after a stretch that are decoded too, to see whether its 
 
 # The decoder leaves out the filter that smooths the edges of blocks: pictures differ by a grey level or two, and a quarter of
 # the work is saved.
-ROUGH = {"skip_loop_filter": "all"}
+ROUGH: dict[str, Any] = {"skip_loop_filter": "all"}
 
 
 @dataclass(frozen=True)
