@@ -26,6 +26,7 @@ class AgreedGesture:
         agreement: share of those who looked who gave it this label.
         certainty: probability of its label by the label model; None by majority.
         looked: how many annotators judged the clip, or the window that it was seen in.
+        adjudicated_by: who decided that it is one, where annotators disputed; None where they agreed.
     """
 
     start: int
@@ -36,6 +37,7 @@ class AgreedGesture:
     agreement: float
     certainty: float | None = None
     looked: int = 0
+    adjudicated_by: str | None = None
 
 
 def stitched(parts: Sequence[tuple[Stretch, Sequence[AgreedGesture]]], tiou: float) -> list[AgreedGesture]:
@@ -71,9 +73,9 @@ def _joined(
 
 
 def _one_of(first: AgreedGesture, earlier: Stretch, second: AgreedGesture, later: Stretch) -> AgreedGesture:
-    """What two windows saw of the same gesture: the label most agreed on, and the boundaries that no border cut."""
+    """What two windows saw of the same gesture: the label decided or most agreed on, and the boundaries that no border cut."""
     cut_late, cut_early = first.end >= earlier.end - _AT_BORDER, second.start <= later.start + _AT_BORDER
-    believed = max(first, second, key=lambda gesture: gesture.agreement)
+    believed = max(first, second, key=lambda gesture: (gesture.adjudicated_by is not None, gesture.agreement))
     start = first.start if cut_early else second.start if cut_late else believed.start
     end = second.end if cut_late else first.end if cut_early else believed.end
     return replace(believed, start=start, end=end)

@@ -3,6 +3,7 @@
 Segments of different annotators that overlap become one gesture. By majority it stays where enough of those who looked at the
 clip marked it, with the label that most of them gave and the medians of their boundaries. By the label model
 (annotate/label_model.py) each annotator counts as far as they can be believed; what remains uncertain is listed as a dispute.
+Where an adjudicator decided (annotate/adjudicate.py), that holds, whatever annotators said.
 """
 
 from __future__ import annotations
@@ -18,18 +19,28 @@ from annotate.agreed import AgreedGesture, stitched
 from annotate.candidates import Mark, candidates
 from annotate.crowd_design import shown_proposals
 from annotate.gold import read_gold
-from annotate.opinions import Opinion
-from annotate.stretches import Judged, Stretch, read_judged
+from annotate.opinions import Opinion, Segment
+from annotate.stretches import Judged, Stretch, read_judged, read_rulings
 from annotate.weigh import WeighedCandidate, weigh
 from manifests.errors import BadInput
 from manifests.ids import gesture_id
 from manifests.parquet import write_text
 from manifests.provenance import made_by
+from manifests.segments import temporal_iou
 from manifests.tables import TABLES, Row, from_rows, rows_of
 from manifests.taxonomy import LABELS
 from manifests.workspace import Workspace
 
-__all__ = ["RULES", "AgreedGesture", "ConsensusReport", "Rule", "agreed_gestures", "consensus"]
+__all__ = [
+    "RULES",
+    "AgreedGesture",
+    "ConsensusReport",
+    "Rule",
+    "agreed_gestures",
+    "consensus",
+    "is_disputed",
+    "read_weighed",
+]
 
 Rule = Literal["majority", "dawid-skene"]
 RULES: tuple[Rule, ...] = ("majority", "dawid-skene")
@@ -52,7 +63,8 @@ class ConsensusReport:
         unusable: of them, those that most called unusable; they give no gesture.
         empty: of them, those in which no gesture is agreed on.
         candidates: places where somebody marked a gesture.
-        gestures: candidates that enough annotators marked.
+        gestures: candidates that enough annotators marked, and what adjudicators decided.
+        adjudicated: of them, those that an adjudicator decided.
         label_disputed: gestures whose label not all of those who marked them gave.
         per_class: gestures by label.
         rule: by which they were agreed on.
@@ -65,6 +77,7 @@ class ConsensusReport:
     empty: int = 0
     candidates: int = 0
     gestures: int = 0
+    adjudicated: int = 0
     label_disputed: int = 0
     per_class: dict[str, int] = field(default_factory=dict)
     rule: Rule = "majority"
@@ -96,24 +109,24 @@ def consensus(
     if rule is None:
         many = median(len(of_clip) for of_clip in opinions.values()) >= _ENOUGH_ANNOTATORS
         rule = "dawid-skene" if many and len(opinions) >= _ENOUGH_CLIPS else "majority"
-    weighed, _ = weigh(
-        opinions,
-        proposals=judged.proposals(shown_proposals(workspace)),
-        gold=judged.gold(read_gold(workspace)),
-        tiou=tiou,
-    )
-    report = ConsensusReport(clips=len(opinions), rule=rule, disputes=_disputes(weighed, judged))
+    weighed = read_weighed(workspace, judged, tiou)
+    rulings = read_rulings(workspace, judged)
+    report = ConsensusReport(clips=len(opinions), rule=rule, disputes=_disputes(weighed, judged, rulings))
     by_how = made_by(
         f"majority (support>{min_support:g}, tiou>={tiou:g})" if rule == "majority" else f"dawid-skene (tiou>={tiou:g})"
     )
     of_clips: dict[str, list[tuple[Stretch, list[AgreedGesture]]]] = defaultdict(list)
     for key, said in opinions.items():
-        if _is_unusable(said):
+        ruling = rulings.get(key)
+        if _is_unusable([ruling] if ruling else said):
             report.unusable += 1
             continue
-        agreed = (
-            agreed_gestures(said, min_support=min_support, tiou=tiou) if rule == "majority" else _believed(weighed[key])
-        )
+        if ruling:
+            agreed = _decided(ruling, said, tiou)
+        elif rule == "majority":
+            agreed = agreed_gestures(said, min_support=min_support, tiou=tiou)
+        else:
+            agreed = _believed(weighed[key])
         report.candidates += len(weighed[key])
         report.empty += not agreed
         one = judged.stretches[key]
@@ -123,6 +136,7 @@ def consensus(
     report.label_disputed = sum(g.agreement < len(g.marked_by) / g.looked for _, g in found)
     rows = [_row(gesture, clips[clip], by_how) for clip, gesture in found]
     report.gestures = len(rows)
+    report.adjudicated = sum(row["adjudicated"] for row in rows)
     counted = Counter(row["label"] for row in rows)
     report.per_class = {label: counted[label] for label in LABELS if counted[label]}
     workspace.write("gestures", from_rows(TABLES["gestures"], rows))
@@ -176,9 +190,57 @@ def _believed(weighed: Sequence[WeighedCandidate]) -> list[AgreedGesture]:
     return [found[place] for place in sorted(found)]
 
 
-def _disputes(weighed: Mapping[str, Sequence[WeighedCandidate]], judged: Judged) -> list[dict[str, Any]]:
+def _decided(ruling: Opinion, said: Sequence[Opinion], tiou: float) -> list[AgreedGesture]:
+    """An adjudicator's gestures, and which of those who looked had marked each of them."""
+    found = []
+    for segment in ruling.segments:
+        near = {
+            opinion.annotator_id: {other.label for other in opinion.segments if _overlap(segment, other) >= tiou}
+            for opinion in said
+        }
+        found.append(
+            AgreedGesture(
+                segment.start,
+                segment.end,
+                segment.label,
+                f"{segment.description} ({ruling.annotator_id})" if segment.description else None,
+                tuple(who for who, labels in near.items() if labels),
+                agreement=sum(segment.label in labels for labels in near.values()) / len(said),
+                adjudicated_by=ruling.annotator_id,
+            )
+        )
+    return found
+
+
+def _overlap(one: Segment, other: Segment) -> float:
+    return float(temporal_iou([(one.start, one.end)], [(other.start, other.end)])[0, 0])
+
+
+def read_weighed(workspace: Workspace, judged: Judged, tiou: float) -> dict[str, list[WeighedCandidate]]:
+    """The candidates of every judged stretch, by its key, weighed by what was proposed and is known there."""
+    weighed, _ = weigh(
+        judged.opinions,
+        proposals=judged.proposals(shown_proposals(workspace)),
+        gold=judged.gold(read_gold(workspace)),
+        tiou=tiou,
+    )
+    return weighed
+
+
+def is_disputed(one: WeighedCandidate) -> bool:
+    """Whether it remains uncertain what is there."""
+    return one.certainty < _DISPUTED
+
+
+def _disputes(
+    weighed: Mapping[str, Sequence[WeighedCandidate]], judged: Judged, rulings: Mapping[str, Opinion]
+) -> list[dict[str, Any]]:
     uncertain = [
-        (judged.stretches[key], one) for key, found in weighed.items() for one in found if one.certainty < _DISPUTED
+        (judged.stretches[key], one)
+        for key, found in weighed.items()
+        if key not in rulings
+        for one in found
+        if is_disputed(one)
     ]
     return [
         {
@@ -240,6 +302,6 @@ def _row(gesture: AgreedGesture, clip: Row, by_how: str) -> Row:
         "description": gesture.description,
         "n_annotators": gesture.looked,
         "agreement": gesture.agreement,
-        "adjudicated": False,
-        "made_by": by_how,
+        "adjudicated": gesture.adjudicated_by is not None,
+        "made_by": made_by(f"adjudicated by {gesture.adjudicated_by}") if gesture.adjudicated_by else by_how,
     }

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+
 from annotate.label_studio import from_result
 from annotate.project import DEFAULT_TITLE, open_project, stretch_of
 from annotate.server import Server, connected, explained
@@ -23,7 +25,7 @@ from manifests.provenance import made_by
 from manifests.tables import Row, rows_of
 from manifests.workspace import Workspace
 
-__all__ = ["PullReport", "pull"]
+__all__ = ["PullReport", "TakeSubmission", "pull"]
 
 _SERVER = "label-studio"  # a submission's own id is a UUID, so it needs no server's name
 
@@ -113,10 +115,16 @@ def pull(
     *,
     project: str = DEFAULT_TITLE,
     server: Server | None = None,
+    stage: TakeSubmission | None = None,
     retry: Retry | None = None,
     quiet: bool = False,
 ) -> PullReport:
     """Bring the annotations table up to date with a Label Studio project.
+
+    Args:
+        project: its title.
+        server: the environment's unless given.
+        stage: whose table it is that is brought up to date, where that is another than annotations.
 
     Annotators stand in it as A01, A02, …: their number on the server. Neither name nor e-mail leaves it.
 
@@ -126,15 +134,15 @@ def pull(
     """
     with connected(server) as there:
         submissions = _submissions(there, open_project(there, project), workspace)
-    stage = TakeSubmission()
+    stage = stage or TakeSubmission()
     # Other projects' submissions stay; of this one's, those that are gone from the server go.
     mine = {key for key in workspace.ledger.entries(stage.name) if key.startswith(f"{project}/")}
     workspace.ledger.retire(stage.name, mine - {stage.key(item) for item in submissions})
     done = run_stage(stage, submissions, workspace, workers=0, retry=retry, retire=False, quiet=quiet)
-    return _report(project, done, submissions, workspace)
+    return _report(project, done, submissions, workspace.read(stage.table))
 
 
-def _report(project: str, done: StageReport, submissions: list[Row], workspace: Workspace) -> PullReport:
+def _report(project: str, done: StageReport, submissions: list[Row], said: pa.Table) -> PullReport:
     report = PullReport(
         project=project,
         submissions=done.total,
@@ -147,7 +155,7 @@ def _report(project: str, done: StageReport, submissions: list[Row], workspace: 
     )
     ours = {item["submission_id"] for item in submissions}
     taken: dict[str, set[str]] = defaultdict(set)
-    for row in rows_of(workspace.read("annotations")):
+    for row in rows_of(said):
         if row["submission_id"] in ours:
             report.gestures += row["verdict"] == "gesture"
             report.nothing += row["verdict"] == "nothing"

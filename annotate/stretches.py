@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Self
 
 from annotate.opinions import Opinion, Segment, opinions_by_window
@@ -14,7 +15,7 @@ from manifests.errors import BadInput
 from manifests.tables import Row, rows_of
 from manifests.workspace import Workspace
 
-__all__ = ["Judged", "Stretch", "read_judged"]
+__all__ = ["Judged", "Stretch", "read_judged", "read_rulings"]
 
 
 @dataclass(frozen=True, order=True)
@@ -100,6 +101,22 @@ def read_judged(workspace: Workspace) -> Judged:
         stretches[one.key] = one
         opinions[one.key] = [_counted_from(one.start, opinion) for opinion in of_window]
     return Judged(stretches, opinions)
+
+
+def read_rulings(workspace: Workspace, judged: Judged) -> dict[str, Opinion]:
+    """What adjudicators decided of judged stretches, by key; of several the last one's word."""
+    said = opinions_by_window(workspace.read("adjudications"))
+    found: dict[str, Opinion] = {}
+    for key, one in judged.stretches.items():
+        shown = (one.clip_id, None, None) if one.whole else (one.clip_id, one.start, one.end)
+        if shown in said:
+            found[key] = _counted_from(one.start, max(said[shown], key=_when))
+    return found
+
+
+def _when(opinion: Opinion) -> tuple[datetime, str]:
+    assert opinion.created_at is not None, "the table has it of every row"
+    return opinion.created_at, opinion.annotator_id
 
 
 def _counted_from(start: int, opinion: Opinion) -> Opinion:

@@ -88,6 +88,26 @@ def _must(name: str, kind: Any) -> pa.Field:
 
 _may = pa.field
 
+_SAID = (
+    _must("annotation_id", pa.string()),
+    _must("submission_id", pa.string()),  # rows of one press of "Submit" share it
+    _must("clip_id", pa.string()),
+    _may("window_start", pa.int32()),  # the frames that the annotator was shown; empty where it was the clip
+    _may("window_end", pa.int32()),
+    _must("annotator_id", pa.string()),
+    _must("verdict", pa.string()),  # gesture, nothing, unusable
+    _may("start", pa.int32()),
+    _may("end", pa.int32()),
+    _may("label", pa.string()),
+    _may("certainty", pa.string()),
+    _may("description", pa.string()),
+    _must("task_id", pa.string()),
+    _may("lead_time_s", pa.float64()),  # of the whole submission
+    _may("from_proposal", pa.string()),
+    _must("created_at", _TIME),
+    _must("made_by", pa.string()),
+)
+
 _ALL = (
     Table(
         "players",
@@ -340,27 +360,15 @@ _ALL = (
     Table(
         "annotations",
         "what one annotator said of one stretch; of the whole window where the verdict is no gesture",
-        (
-            _must("annotation_id", pa.string()),
-            _must("submission_id", pa.string()),  # rows of one press of "Submit" share it
-            _must("clip_id", pa.string()),
-            _may("window_start", pa.int32()),  # the frames that the annotator was shown; empty where it was the clip
-            _may("window_end", pa.int32()),
-            _must("annotator_id", pa.string()),
-            _must("verdict", pa.string()),  # gesture, nothing, unusable
-            _may("start", pa.int32()),
-            _may("end", pa.int32()),
-            _may("label", pa.string()),
-            _may("certainty", pa.string()),
-            _may("description", pa.string()),
-            _must("task_id", pa.string()),
-            _may("lead_time_s", pa.float64()),  # of the whole submission
-            _may("from_proposal", pa.string()),
-            _must("created_at", _TIME),
-            _must("made_by", pa.string()),
-        ),
+        _SAID,
         key=("annotation_id",),
         version=2,
+    ),
+    Table(
+        "adjudications",
+        "what an adjudicator decided of a stretch in dispute, as annotators say it; it overrules them",
+        _SAID,
+        key=("annotation_id",),
     ),
     Table(
         "gestures",

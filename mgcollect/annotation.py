@@ -1,4 +1,4 @@
-"""propose, and annotate: push, serve, pull, agree, consensus, retrain, report."""
+"""propose, and annotate: push, serve, pull, agree, consensus, adjudicate, retrain, report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from manifests.errors import BadInput
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, EngineOption, Project, Quiet, RetryOption, Workers
 from mgcollect.show import console, show_agreement, show_consensus, show_pull, show_push, show_stage
-from mgcollect.show_crowd import show_annotators, show_report, show_retrained
+from mgcollect.show_crowd import show_adjudication, show_annotators, show_report, show_retrained
 from mgcollect.training import Config, Overrides
 
 __all__ = ["add_to"]
@@ -211,6 +211,24 @@ def consensus(
         show_consensus(report)
 
 
+def adjudicate(
+    dataset: Dataset = _DATASET, project: Project = _PROJECT, tiou: Overlap = 0.5, quiet: Quiet = False
+) -> None:
+    """Put disputes before an adjudicator, in a Label Studio project of their own, and take what was decided.
+
+    Run it after `consensus`, let somebody decide in Label Studio, run it again and then `consensus`.
+
+    Example:  mgcollect annotate adjudicate
+    """
+    from annotate.adjudicate import adjudicate as run
+
+    with open_workspace(dataset) as workspace:
+        done = run(workspace, project=project, tiou=tiou, quiet=quiet)
+    if not quiet or done.exit_code:
+        show_adjudication(done)
+    raise typer.Exit(done.exit_code)
+
+
 def retrain(
     overrides: Overrides = None,
     dataset: Dataset = _DATASET,
@@ -270,6 +288,6 @@ def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
     app.command()(propose)
     group = typer.Typer(help="Let annotators decide, in Label Studio.", no_args_is_help=True)
-    for command in (push, serve, pull, agree, consensus, retrain, report):
+    for command in (push, serve, pull, agree, consensus, adjudicate, retrain, report):
         group.command()(command)
     app.add_typer(group, name="annotate")

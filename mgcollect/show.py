@@ -70,6 +70,7 @@ _COMMANDS = {
     "blur": "release build --with-clips --blur-faces",
     "windows": "annotate push",
     "pull": "annotate pull",
+    "adjudicate": "annotate adjudicate",
     "select": "quality",
 }
 
@@ -266,7 +267,8 @@ def show_consensus(report: ConsensusReport) -> None:
     per_class = sorted(report.per_class.items(), key=lambda item: -item[1])
     console.print("  " + ", ".join(f"{label} {count}" for label, count in per_class))
     how = "by majority" if report.rule == "majority" else "by the label model"
-    console.print(f"  agreed on {how}; {len(report.disputes)} disputes stand in reports/disputes.json")
+    decided = f", {report.adjudicated} of them adjudicated" if report.adjudicated else ""
+    console.print(f"  agreed on {how}{decided}; {len(report.disputes)} disputes stand in reports/disputes.json")
     console.print("Next: [bold]mgcollect release build --version 1.0.0[/bold]")
 
 

@@ -10,11 +10,12 @@ from rich.text import Text
 from mgcollect.show import console, show_table
 
 if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to show a help text
+    from annotate.adjudicate import AdjudicateReport
     from annotate.annotators import Figure, Profile
     from annotate.crowd_report import CrowdReport
     from annotate.retrain import Measured, Retrained
 
-__all__ = ["show_annotators", "show_report", "show_retrained"]
+__all__ = ["show_adjudication", "show_annotators", "show_report", "show_retrained"]
 
 
 def show_annotators(profiles: Sequence[Profile]) -> None:
@@ -40,6 +41,17 @@ def show_report(report: CrowdReport) -> None:
     left = "" if report.hours_left is None else f", about {report.hours_left:.1f} hours of work left"
     console.print(f"  {report.submissions} of {report.wanted} submissions{left}")
     console.print(Text(f"Open {report.path} in a browser."))
+
+
+def show_adjudication(done: AdjudicateReport) -> None:
+    """What was decided, and what waits for a decision."""
+    if done.pulled is not None:
+        for submission, kind, message in done.pulled.failures:
+            console.print(Text(f"  not taken ({kind}), {submission}: {message}"))
+    console.print(
+        Text(f"{done.decided} decided. {done.disputes} disputes in {done.pushed.tasks} tasks wait: {done.pushed.url}")
+    )
+    console.print("Next: mgcollect annotate consensus" if done.decided else "Next: decide there, then run this again")
 
 
 def show_retrained(done: Retrained) -> None:

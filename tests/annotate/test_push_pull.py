@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from annotate import push as push_module
+from annotate import sending as sending_module
 from annotate.agree import agree
 from annotate.consensus import consensus
 from annotate.crowd_design import CrowdDesign
@@ -305,7 +305,7 @@ def _wait_for_tasks(database: Path, more_than: int) -> None:
 def test_killed_on_either_side_nothing_is_doubled(label_studio, folder, tmp_path, monkeypatch):
     clips = [f"k{i:03d}" for i in range(40)]
     proposals = [proposal(clip, 5, 25, "head_up") for clip in clips]
-    monkeypatch.setattr(push_module, "_BATCH", 1)
+    monkeypatch.setattr(sending_module, "_BATCH", 1)
     copied = copy_of(label_studio, tmp_path / "copy")
     database = copied.folder / "data" / "label_studio.sqlite3"
     before = _count_tasks(database)
@@ -328,9 +328,9 @@ def test_killed_on_either_side_nothing_is_doubled(label_studio, folder, tmp_path
         copied.start()
         address = copied.address()
         script = f"""
-            from annotate import push
+            from annotate import push, sending
             from manifests.workspace import open_workspace
-            push._BATCH = 1
+            sending._BATCH = 1
             with open_workspace({str(folder)!r}) as workspace:
                 push.push(workspace, project="killed", quiet=True)
         """
