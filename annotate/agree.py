@@ -98,6 +98,7 @@ class Agreement:
         f1_labelled: 2 * same_label / segments: and the same ones?
         label_agreement: same_label / matched.
         kappa: Cohen's kappa of the labels of matched pairs.
+        alpha_labels: Krippendorff's alpha of the same; each pair is a unit with two coders.
         alpha_frames: Krippendorff's alpha over frames, each of one of the 32 classes or of none.
         alpha_presence: the same, of gesture or none.
         start_deviation, end_deviation: of matched pairs.
@@ -120,6 +121,7 @@ class Agreement:
     f1_labelled: float | None
     label_agreement: float | None
     kappa: float | None
+    alpha_labels: float | None
     alpha_frames: float | None
     alpha_presence: float | None
     start_deviation: BoundaryDeviation | None
@@ -274,11 +276,21 @@ def _kappa(sums: Sums) -> Sums:
     return ratio(observed - expected, 1 - expected)
 
 
+def _alpha_labels(sums: Sums) -> Sums:
+    """Krippendorff's alpha of the labels of matched pairs; undefined where all have the same label."""
+    disagreeing = 2 * (
+        sums[:, :1] - sums[:, 2:_MARGINS]
+    )  # with two coders, each pair that differs does so both ways round
+    of_value = sums[:, _MARGINS : _MARGINS + _N] + sums[:, _MARGINS + _N : _FRAMES]
+    return _alpha(np.hstack([disagreeing, of_value]))
+
+
 _FIGURES: dict[str, Statistic] = {
     "f1": lambda sums: f1(sums[:, :2]),
     "f1_labelled": lambda sums: f1(sums[:, [2, 1]]),
     "label_agreement": lambda sums: ratio(sums[:, 2], sums[:, 0]),
     "kappa": _kappa,
+    "alpha_labels": _alpha_labels,
     "alpha_frames": lambda sums: _alpha(sums[:, _FRAMES:_PRESENCE]),
     "alpha_presence": lambda sums: _alpha(sums[:, _PRESENCE:]),
 }

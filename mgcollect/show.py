@@ -240,6 +240,7 @@ def show_agreement(found: Agreement) -> None:
         ["F1 of segments with the same label", figure(found.f1_labelled)],
         ["same label, of matched segments", figure(found.label_agreement)],
         ["Cohen's kappa of matched labels", figure(found.kappa)],
+        ["Krippendorff's alpha of matched labels", figure(found.alpha_labels)],
         ["Krippendorff's alpha, class of each frame", figure(found.alpha_frames)],
         ["Krippendorff's alpha, gesture or none", figure(found.alpha_presence)],
     ]

@@ -12,6 +12,7 @@ from annotate.agree import Confusion, agree, agreement, krippendorff_alpha
 from annotate.opinions import Opinion, Segment
 from manifests.errors import BadInput
 from manifests.tables import Row
+from manifests.taxonomy import LABELS
 from tests.annotate.datasets import dataset, table
 from tests.manifests.samples import annotation
 
@@ -71,6 +72,8 @@ def test_two_annotators_by_hand():
     assert found.label_agreement == pytest.approx(1 / 2)
     # Observed agreement 1/2; by chance both say touching_face in 1/2 * 1/2.
     assert found.kappa == pytest.approx((1 / 2 - 1 / 4) / (1 - 1 / 4))
+    # One of two pairs differs. Of four values two are touching_face, one head_up, one touching_neck.
+    assert found.alpha_labels == pytest.approx(1 - 3 * 2 / (4**2 - (2**2 + 1 + 1)))
     # Ana marks 50 frames, Bo 26 of them: 24 frames of 100 disagree; of 200 values 76 say gesture.
     assert found.alpha_presence == pytest.approx(1 - 199 * 48 / (200**2 - 76**2 - 124**2))
     # Both say touching_face on 18 frames and something else on 8: 32 frames disagree. Values: 38 touching_face,
@@ -81,6 +84,24 @@ def test_two_annotators_by_hand():
     assert list(found.per_class) == ["touching_face", "touching_neck", "moving_torso", "head_up"]
     assert found.per_class["touching_face"].f1 == 1
     assert found.per_class["head_up"].f1 == 0
+
+
+def test_alpha_of_matched_labels_in_a_published_example():
+    # Krippendorff (2011), section B: twelve units, two coders, values a to e.
+    first, second = "aabbdcccedda", "babbbccceddd"
+    label = dict(zip("abcde", LABELS, strict=False))
+    opinions = {
+        f"c{i}": [
+            Opinion("A01", "gesture", (Segment(0, 9, label[a]),)),
+            Opinion("A02", "gesture", (Segment(0, 9, label[b]),)),
+        ]
+        for i, (a, b) in enumerate(zip(first, second, strict=True))
+    }
+    assert agreement(opinions, dict.fromkeys(opinions, 10)).alpha_labels == pytest.approx(0.692, abs=5e-4)
+    same = agreement({"c": [ANA, ANA]}, {"c": 100})
+    assert same.alpha_labels == 1
+    one_class = {"c": [Opinion(who, "gesture", (Segment(0, 9, "head_up"),)) for who in ("A01", "A02")]}
+    assert agreement(one_class, {"c": 10}).alpha_labels is None  # nothing varies
 
 
 def test_kappa_against_scikit_learn():
