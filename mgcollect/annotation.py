@@ -1,4 +1,4 @@
-"""propose, and annotate: push, serve, pull, agree, consensus, adjudicate, retrain, report."""
+"""propose, and annotate: push, serve, pull, agree, consensus, adjudicate, queue, retrain, report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from manifests.errors import BadInput
 from manifests.workspace import open_workspace
 from mgcollect.options import Dataset, EngineOption, Project, Quiet, RetryOption, Workers
 from mgcollect.show import console, show_agreement, show_consensus, show_pull, show_push, show_stage
-from mgcollect.show_crowd import show_adjudication, show_annotators, show_report, show_retrained
+from mgcollect.show_crowd import show_adjudication, show_annotators, show_queue, show_report, show_retrained
 from mgcollect.training import Config, Overrides
 
 __all__ = ["add_to"]
@@ -229,6 +229,29 @@ def adjudicate(
     raise typer.Exit(done.exit_code)
 
 
+def queue(
+    dataset: Dataset = _DATASET,
+    project: Project = _PROJECT,
+    table_only: Annotated[
+        bool, typer.Option("--table-only", help="Write the table, and leave Label Studio alone.")
+    ] = False,
+    tiou: Overlap = 0.5,
+    quiet: Quiet = False,
+) -> None:
+    """Put clips in the order in which a look at them tells most, here and as a tab in Label Studio.
+
+    First come uncertain proposals, disagreement, rare classes and people of whom little was seen; reports/queue.csv says why.
+
+    Example:  mgcollect annotate queue
+    """
+    from annotate.queue import queue as run
+
+    with open_workspace(dataset) as workspace:
+        done = run(workspace, project=None if table_only else project, tiou=tiou, quiet=quiet)
+    if not quiet:
+        show_queue(done)
+
+
 def retrain(
     overrides: Overrides = None,
     dataset: Dataset = _DATASET,
@@ -288,6 +311,6 @@ def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
     app.command()(propose)
     group = typer.Typer(help="Let annotators decide, in Label Studio.", no_args_is_help=True)
-    for command in (push, serve, pull, agree, consensus, adjudicate, retrain, report):
+    for command in (push, serve, pull, agree, consensus, adjudicate, queue, retrain, report):
         group.command()(command)
     app.add_typer(group, name="annotate")

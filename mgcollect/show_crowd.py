@@ -13,9 +13,10 @@ if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to 
     from annotate.adjudicate import AdjudicateReport
     from annotate.annotators import Figure, Profile
     from annotate.crowd_report import CrowdReport
+    from annotate.queue import QueueReport
     from annotate.retrain import Measured, Retrained
 
-__all__ = ["show_adjudication", "show_annotators", "show_report", "show_retrained"]
+__all__ = ["show_adjudication", "show_annotators", "show_queue", "show_report", "show_retrained"]
 
 
 def show_annotators(profiles: Sequence[Profile]) -> None:
@@ -52,6 +53,23 @@ def show_adjudication(done: AdjudicateReport) -> None:
         Text(f"{done.decided} decided. {done.disputes} disputes in {done.pushed.tasks} tasks wait: {done.pushed.url}")
     )
     console.print("Next: mgcollect annotate consensus" if done.decided else "Next: decide there, then run this again")
+
+
+def show_queue(done: QueueReport) -> None:
+    """The first in the queue and why, and where the rest stands."""
+    rows: list[list[object]] = [
+        [
+            place,
+            one.key,
+            one.player_id,
+            *(f"{x:.2f}" for x in (one.worth.uncertain, one.worth.disputed, one.worth.rare, one.person)),
+        ]
+        for place, one in enumerate(done.queue[:5], 1)
+    ]
+    show_table("", ["place", "clip", "person", "uncertain", "disputed", "rare", "person is new"], rows)
+    console.print(Text(f"{len(done.queue)} to look at, {done.done} need no further look: {done.path}"))
+    if done.url:
+        console.print(Text(f"{done.moved} tasks have a new place. Annotators label from the tab: {done.url}"))
 
 
 def show_retrained(done: Retrained) -> None:
