@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from benchmarks.baselines import BASELINES
 from benchmarks.choice import methods_for
 from benchmarks.corpus import Corpus
 from benchmarks.methods import embed, predict
+from benchmarks.tuned import FROM_SCRATCH
+from models import recognise
+from models.recognise import RecogniseSettings
 from models.skeletons import skeleton
 
-NETWORKS = [name for name in BASELINES if name != "minirocket"]
+NETWORKS = [name for name in BASELINES if name not in ("minirocket", FROM_SCRATCH.name)]
 
 
 @pytest.fixture
@@ -41,6 +45,20 @@ def test_a_network_is_trained_and_asked(corpus, monkeypatch, name):
         found = predict(method, fitted, corpus.samples, corpus.taxonomy)
         np.testing.assert_allclose(found.scores.sum(1), 1, rtol=1e-4)
     assert method.parameters(fitted) > 1000
+
+
+def test_our_network_from_random_weights(corpus, monkeypatch):
+    monkeypatch.setattr(
+        recognise, "RecogniseSettings", partial(RecogniseSettings, epochs=1, least_steps=2, test_views=1)
+    )
+    assert BASELINES[FROM_SCRATCH.name] is FROM_SCRATCH
+    labels = corpus.labels.copy()
+    labels[::2] = -1
+    fitted = FROM_SCRATCH.fit(corpus.samples, labels, corpus.taxonomy, 0)
+    found = predict(FROM_SCRATCH, fitted, corpus.samples, corpus.taxonomy)
+    assert found.scores.shape == (len(corpus.samples), len(corpus.taxonomy))
+    np.testing.assert_allclose(found.scores.sum(1), 1, rtol=1e-4)
+    assert FROM_SCRATCH.parameters(fitted) == sum(weights.numel() for weights in fitted.parameters())
 
 
 def test_they_are_scored_where_they_are_named(make_release):
