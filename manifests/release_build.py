@@ -12,9 +12,10 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,7 @@ from manifests.errors import BadInput, SchemaMismatch, explain_write_errors
 from manifests.facts import facts_of
 from manifests.history import history_of
 from manifests.ids import digest, file_sha256
+from manifests.names import holds_phrase
 from manifests.parquet import write_parquet, write_text
 from manifests.pixels import Pixels, released_pixels, with_files
 from manifests.plots import draw_plots
@@ -36,7 +38,7 @@ from manifests.provenance import made_by
 from manifests.release import INFO, RELEASE_FORMAT, RELEASED, SUMS, open_release
 from manifests.splits import splits_of
 from manifests.subjects import draw_people, imbalance, read_subjects
-from manifests.tables import TABLES, sorted_table
+from manifests.tables import TABLES, rows_of, sorted_table
 from manifests.taxonomy import LABELS
 from manifests.workspace import Workspace
 
@@ -58,6 +60,7 @@ class BuildReport:
         rows: rows of each table.
         built: False where the same release stood there already.
         anonymity: how far the people table keeps people apart.
+        telling_links: videos whose address holds the name of their person, which the release therefore tells.
     """
 
     path: Path
@@ -65,6 +68,7 @@ class BuildReport:
     rows: dict[str, int]
     built: bool
     anonymity: Anonymity
+    telling_links: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -148,7 +152,8 @@ def build(
         previous=_before(version, out.parent),
         clip_files={clip: file.path for clip, file in clip_files.items()},
     )
-    return write_release(content, out, version, quiet=quiet)
+    report = write_release(content, out, version, quiet=quiet)
+    return replace(report, telling_links=_telling_links(workspace, tables["videos"]))
 
 
 def write_release(content: Content, out: Path, version: str, *, quiet: bool = False) -> BuildReport:
@@ -232,6 +237,21 @@ def _public_tables(workspace: Workspace) -> dict[str, pa.Table]:
         "annotations": _of(workspace.read("annotations"), "clip_id", clips),
         "gestures": _of(workspace.read("gestures"), "clip_id", clips),
     }
+
+
+def _telling_links(workspace: Workspace, videos: pa.Table) -> tuple[str, ...]:
+    """Videos whose address, or whose id at their platform, holds a name of their person."""
+    people = rows_of(workspace.read("players_private"))
+    names = {row["player_id"]: (row["name"], *row["aliases"]) for row in people}
+    return tuple(
+        sorted(
+            row["video_id"]
+            for row in rows_of(videos)
+            for told in (f"{unquote(row['source_url'] or '')} {row['platform_id'] or ''}",)
+            # An address writes a space as a hyphen, a plus, an underscore or a per cent sign.
+            if any(holds_phrase(told.replace("_", " "), name) for name in names.get(row["player_id"], ()))
+        )
+    )
 
 
 def _splits(

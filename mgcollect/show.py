@@ -283,6 +283,14 @@ def show_build(report: BuildReport) -> None:
     show_table("", ["table", "rows"], [[name, count] for name, count in report.rows.items()])
     done = "written" if report.built else "stands already, unchanged"
     console.print(f"Release {report.version} {done}: {report.path}")
+    if report.telling_links:
+        count, first = len(report.telling_links), report.telling_links[0]
+        console.print(
+            Text(
+                f"  {count} links hold the name of their person, such as that of video {first}. Others need a link to find the "
+                "recording, but it says who is in it: ask your data-protection officer before you publish."
+            )
+        )
 
 
 def show_verify(report: VerifyReport) -> None:

@@ -148,6 +148,26 @@ def test_less_may_be_said_of_people(dataset: Path):
     )
 
 
+def test_links_that_tell_who_it_is_are_named(dataset: Path):
+    told = [
+        "https://example.org/press/zebedia-quux_2024.html",
+        "https://example.org/v?t=Zebedia%20Quux",
+        "https://x.org/quux",
+    ]
+    with open_workspace(dataset) as workspace:
+        rows = workspace.read("videos", everything=True).to_pylist()
+        for row, link in zip(rows, told, strict=True):
+            row |= {"source_url": link, "platform_id": "p"}
+        workspace.write("videos", from_rows(TABLES["videos"], rows))
+        # The third opted out, and is in no release.
+        assert build(workspace, "1.0.0", quiet=True).telling_links == ("v1", "v2")
+        assert build(workspace, "1.0.0", quiet=True).telling_links == ("v1", "v2"), "also where it stands already"
+        rows[0]["source_url"], rows[1]["platform_id"] = "https://example.org/1", "Zebedia_Quux"
+        rows[1]["source_url"] = "https://example.org/quux-zebedia"
+        workspace.write("videos", from_rows(TABLES["videos"], rows))
+        assert build(workspace, "1.0.1", quiet=True).telling_links == ("v2",)
+
+
 def test_what_a_kill_left_is_swept(dataset: Path):
     left = dataset / "releases" / ".1.0.0.partial" / "data" / "gestures"
     left.mkdir(parents=True)
