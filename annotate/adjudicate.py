@@ -36,13 +36,13 @@ class AdjudicateReport:
 
     Attributes:
         pulled: decisions; None where nobody was asked before.
-        pushed: tasks that wait for a decision, one a clip or window with disputes.
+        pushed: tasks that wait for a decision, one a clip or window with disputes; None where there was never a dispute.
         disputes: places in dispute that they show.
         decided: stretches that are decided.
     """
 
     pulled: PullReport | None
-    pushed: PushReport
+    pushed: PushReport | None
     disputes: int
     decided: int
 
@@ -78,9 +78,8 @@ def adjudicate(
     """
     title = title_of(project)
     with connected(server) as there:
-        pulled = None
-        if find_project(there, title) is not None:
-            pulled = pull(workspace, project=title, server=there, stage=_TAKE, quiet=quiet)
+        asked_before = find_project(there, title) is not None
+        pulled = pull(workspace, project=title, server=there, stage=_TAKE, quiet=quiet) if asked_before else None
         judged = read_judged(workspace)
         rulings = read_rulings(workspace, judged)
         clips = {row["clip_id"]: row for row in rows_of(workspace.read("clips")) if row["kept"] and row["path"]}
@@ -90,13 +89,16 @@ def adjudicate(
             for key, found in read_weighed(workspace, judged, tiou).items()
             if key in films and key not in rulings and any(map(is_disputed, found))
         }
-        with workspace.working("annotate-adjudicate"):
-            made, is_new = ensure_project(there, title, 1)
-            report = PushReport(title, made.id, f"{there.url}/projects/{made.id}", is_new, len(clips), len(open_ones))
-            shown = {key: films[key] for key in open_ones}
-            data = shown_data(workspace, there, made.id, shown, clips)
-            predictions = {key: {_VERSION: competing(found)} for key, found in open_ones.items()}
-            Sending(there, report, predictions, {_VERSION}, set(clips), quiet).run(data)
+        report = None
+        if open_ones or asked_before:
+            with workspace.working("annotate-adjudicate"):
+                made, is_new = ensure_project(there, title, 1)
+                report = PushReport(
+                    title, made.id, f"{there.url}/projects/{made.id}", is_new, len(clips), len(open_ones)
+                )
+                data = shown_data(workspace, there, made.id, {key: films[key] for key in open_ones}, clips)
+                predictions = {key: {_VERSION: competing(found)} for key, found in open_ones.items()}
+                Sending(there, report, predictions, {_VERSION}, set(clips), quiet).run(data)
     disputes = sum(is_disputed(one) for found in open_ones.values() for one in found)
     return AdjudicateReport(pulled, report, disputes, len(rulings))
 

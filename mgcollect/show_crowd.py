@@ -49,10 +49,12 @@ def show_adjudication(done: AdjudicateReport) -> None:
     if done.pulled is not None:
         for submission, kind, message in done.pulled.failures:
             console.print(Text(f"  not taken ({kind}), {submission}: {message}"))
-    console.print(
-        Text(f"{done.decided} decided. {done.disputes} disputes in {done.pushed.tasks} tasks wait: {done.pushed.url}")
-    )
-    console.print("Next: mgcollect annotate consensus" if done.decided else "Next: decide there, then run this again")
+    where = f" in {done.pushed.tasks} tasks: {done.pushed.url}" if done.pushed else ""
+    console.print(Text(f"{done.decided} decided. {done.disputes} disputes wait{where}"))
+    if done.decided or not done.disputes:
+        console.print("Next: mgcollect annotate consensus")
+    else:
+        console.print("Next: let somebody decide there, then run this again")
 
 
 def show_queue(done: QueueReport) -> None:

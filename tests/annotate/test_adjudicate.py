@@ -75,8 +75,11 @@ def test_a_dispute_is_decided(label_studio, request):
     with dataset(folder, CLIPS, []) as workspace, connect(label_studio.address()) as server:
         with pytest.raises(BadInput, match="no annotations yet"):
             adjudicate(workspace, project=project, server=server, quiet=True)
-        workspace.write("annotations", table("annotations", annotations()))
         cut_windows(workspace, quiet=True)
+        workspace.write("annotations", table("annotations", annotations()[:8]))
+        calm = adjudicate(workspace, project=project, server=server, quiet=True)
+        assert (calm.pushed, calm.disputes, calm.exit_code) == (None, 0, 0), "no project is made for nothing"
+        workspace.write("annotations", table("annotations", annotations()))
         before = consensus(workspace, rule="majority")
         assert {one["clip_id"] for one in before.disputes} == {"disputed", "unclear"}
 
@@ -88,7 +91,7 @@ def test_a_dispute_is_decided(label_studio, request):
         regions = tasks["disputed"].predictions["in dispute"][1]
         assert regions == {"A01-10-30-touching_face", "A02-12-32-touching_jaw"}
         done = mgcollect("annotate", "adjudicate", "--dataset", folder, "--project", project, **environment)
-        assert (done.returncode, "3 disputes in 2 tasks wait" in done.stdout) == (0, True), done.stderr
+        assert (done.returncode, "3 disputes wait in 2 tasks" in done.stdout) == (0, True), done.stderr
         assert len(tasks_of(server, number)) == 2, "nothing is doubled"
 
         # The adjudicator takes the first, a frame later, and says why.
