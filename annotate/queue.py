@@ -231,10 +231,14 @@ def _place(server: Server, project: int, keys: Sequence[str], *, quiet: bool) ->
 
 
 def _tab(server: Server, project: int) -> int:
-    """The tab in the queue's order, made if it isn't there."""
-    wanted: dict[str, Any] = {"title": TAB, "ordering": [f"tasks:data.{_FIELD}"], "type": "list", "target": "tasks"}
+    """The tab in the queue's order, made if it isn't there, and put in that order again if somebody changed it."""
+    order = [f"tasks:data.{_FIELD}"]
+    wanted: dict[str, Any] = {"title": TAB, "ordering": order, "type": "list", "target": "tasks"}
     with explained(server.url):
         for view in server.client.views.list(project=project):
-            if (view.data or {}).get("title") == TAB:
+            known = dict(view.data or {})
+            if known.get("title") == TAB:
+                if known.get("ordering") != order:
+                    server.client.views.update(id=str(view.id), data={**known, "ordering": order}, project=project)
                 return int(view.id)
         return int(server.client.views.create(project=project, data=wanted, request_options=ONCE).id)

@@ -33,10 +33,11 @@ class LabellingPage:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
 
-    def open(self, url: str) -> None:
-        """Go to a task, and wait until its film and timeline stand there."""
+    def open(self, url: str, regions: int) -> None:
+        """Go to a task, and wait until its film stands there and so many regions on its timeline, which come in any order."""
         self.driver.get(url)
         self._until("return document.querySelector('video')?.readyState >= 2")
+        self._until(f"return document.querySelectorAll('.lsf-keypoints_timeline').length === {regions}")
 
     def regions(self) -> dict[str, tuple[int, int]]:
         """First and last frame of each region on the timeline, by its id."""
@@ -55,6 +56,7 @@ class LabellingPage:
         ActionChains(self.driver).click_and_hold(handle).move_by_offset(
             round(frames * per_frame), 0
         ).release().perform()
+        WebDriverWait(self.driver, _WAIT_S).until(lambda _: self.regions()[region][1] != last)
 
     def play(self, seconds: float) -> None:
         """Let the film play until it has come this far."""

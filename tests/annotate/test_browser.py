@@ -25,7 +25,7 @@ def test_an_annotator_moves_a_proposal_and_submits(label_studio, tmp_path):
         (task,) = tasks_of(admin, report.project_id)
         user = label_studio.users["annotator-1"]
         with labelling_page(label_studio.url, user, tmp_path / "profile") as page:
-            page.open(f"{report.url}/data?task={task.task_id}")
+            page.open(f"{report.url}/data?task={task.task_id}", regions=2)
             assert page.regions() == {FACE: (6, 20), HEAD: (26, 40)}
             assert (page.film("playbackRate"), page.film("duration")) == (0.5, 2.0)
             page.play(0.2)
