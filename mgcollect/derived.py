@@ -4,6 +4,7 @@ embeddings, checkpoints. Forgetting somebody finds them by what is in them, wher
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from annotate.spotters import RECORD, record_of, versions
 from manifests.errors import BadInput, explain_write_errors
-from manifests.parquet import replacing
+from manifests.parquet import replacing, write_text
 from models.store import open_store
 
 __all__ = ["Forgotten", "forget_derived", "texts_in"]
@@ -59,7 +61,22 @@ def forget_derived(root: Path, named: Callable[[str], bool]) -> Forgotten:
     for path in sorted(root.rglob("*.parquet")):
         if path.relative_to(root).parts[0] not in ("tables", "releases"):
             rows += _without(path, named)
+    _unlist(root, named)
     return Forgotten(tuple(stores), rows, tuple(_trained_on(root, digests)))
+
+
+def _unlist(root: Path, named: Callable[[str], bool]) -> None:
+    """Take them out of the lists of whom the dataset's own spotters learned from and were measured on."""
+    for folder in versions(root):
+        record = record_of(folder)
+        kept = {
+            name: [one for one in value if not (isinstance(one, str) and named(one))]
+            if isinstance(value, list)
+            else value
+            for name, value in record.items()
+        }
+        if kept != record:
+            write_text(folder / RECORD, json.dumps(kept, indent=2) + "\n")
 
 
 def texts_in(path: Path) -> Iterator[str]:

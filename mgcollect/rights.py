@@ -238,8 +238,6 @@ def _remove_releases(workspace: Workspace, gone: _Gone) -> tuple[str, ...]:
 
 def _remove_files(root: Path, gone: _Gone) -> int:
     """Every file or folder that is called after a video or a clip: pixels, poses and whatever a stage keeps."""
-    from collector.quality_page import PAGE
-
     removed = 0
     for path in sorted(root.rglob("*"), reverse=True):
         relative = path.relative_to(root).as_posix()
@@ -250,10 +248,11 @@ def _remove_files(root: Path, gone: _Gone) -> int:
                 else:
                     path.unlink()
                     removed += 1
-    page = root / PAGE
-    if page.exists() and any(one in page.read_text(encoding="utf-8") for one in gone.videos | gone.clips):
-        page.unlink()  # it shows their pictures; `mgcollect quality` draws it anew
-        removed += 1
+    for report in sorted(path for path in (root / "reports").rglob("*") if path.is_file()):
+        if gone.named_in(report.read_text(encoding="utf-8", errors="replace")):
+            with explain_write_errors(report):
+                report.unlink()  # it shows or lists them; the command that wrote it writes it anew
+            removed += 1
     return removed
 
 

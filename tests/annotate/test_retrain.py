@@ -15,6 +15,7 @@ from manifests.ids import file_sha256
 from manifests.poses import Poses, boxes_around, write_poses
 from manifests.tables import TABLES, from_rows
 from manifests.workspace import open_workspace
+from mgcollect.derived import forget_derived
 from tests.end_to_end.commands import mgcollect
 from tests.manifests import samples
 from tests.models.spot.conftest import SMALL, settings, stream
@@ -77,6 +78,14 @@ def test_versions_and_what_they_gain(tmp_path):
         assert newest_spotter(workspace.root) == second.folder
         assert second.before is not None
         assert (second.before.model, second.people) == (first.version, first.people)
+
+        # Whoever is forgotten leaves the lists of those that were learned from; the weights are named, for nobody can clean them.
+        one = record["learned_from"][0]
+        gone = forget_derived(workspace.root, lambda text: text == one)
+        assert [path.split("/")[1][:5] for path in gone.checkpoints] == ["v0001", "v0002"]
+        for path in versions(workspace.root):
+            assert one not in json.loads((path / "retrain.json").read_text())["learned_from"]
+        assert retrain(workspace, small, quiet=True).learned[0] == 3
 
 
 def test_measured_by_hand():

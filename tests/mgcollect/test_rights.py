@@ -61,6 +61,9 @@ def dataset(tmp_path: Path) -> Path:
     hidden = root / "blurred" / "video-0001" / "clip-0001.mp4"
     hidden.parent.mkdir(parents=True)
     hidden.write_bytes(PIXELS["P0001"])
+    (root / "reports").mkdir()
+    (root / "reports" / "queue.csv").write_text("place,clip_id,player_id\n1,clip-0001,P0001\n2,clip-0002,P0002\n")
+    (root / "reports" / "of_others.json").write_text('{"clip_id": "clip-0002"}')
     _derive(root)
     return root
 
