@@ -136,7 +136,8 @@ def test_no_byte_of_the_person_stays(dataset: Path):
     assert tombstone.name == "opt_out.csv"
     assert report.rows == {"players": 1, "players_private": 1, "clips": 1, "gestures": 1, "annotations": 1}
     assert report.releases == ("1.0.0",)
-    assert report.files == 4  # the video, the clip, the clip with a hidden face, its poses
+    assert report.files == 5  # the video, the clip, the clip with a hidden face, its poses, a report that lists it
+    assert [path.name for path in (dataset / "reports").iterdir()] == ["of_others.json"]
     assert report.derived == Forgotten(("runs/all/store",), 2, ("runs/all/model.safetensors",))
     assert (dataset / "runs" / "one" / "store" / "poses.f32").is_file()
     assert pq.read_table(dataset / "runs" / "people.parquet").to_pylist() == [{"trained_on": ["P00011"]}]
