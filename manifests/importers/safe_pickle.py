@@ -9,10 +9,12 @@ with forged flags, and then bytes for pointers.)
 from __future__ import annotations
 
 import math
+import mmap
 import pickle  # only its Unpickler, with every name replaced or refused
+import pickletools
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,7 @@ from manifests.errors import BadInput
 
 __all__ = ["load_pickle"]
 
+_REMEMBERS = ("PUT", "BINPUT", "LONG_BINPUT")
 _KINDS = "biufcSU"  # numbers and text; no Python objects, no records
 
 
@@ -33,6 +36,7 @@ def load_pickle(path: Path | str) -> Any:
     """
     with Path(path).open("rb") as file:
         try:
+            _check_room(file)
             # latin1: how pickles of Python 2 keep bytes.
             return _settled(_Unpickler(file, encoding="latin1").load(), {})
         except _Refused as error:
@@ -44,6 +48,18 @@ def load_pickle(path: Path | str) -> Any:
             raise BadInput(
                 f"{path}: not a readable pickle ({type(error).__name__}: {error}). Export it anew."
             ) from error
+
+
+def _check_room(file: BinaryIO) -> None:
+    """See that a pickle asks for no more room than it fills, before anything is rebuilt.
+
+    What a pickle remembers goes into an array as long as the largest number that it gives, so ten bytes could ask for 64 GB;
+    and a length beyond the file's end is reserved before it is missed.
+    """
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for step, (code, argument, _) in enumerate(pickletools.genops(content)):
+            if code.name in _REMEMBERS and int(argument or 0) > step:
+                raise _Refused(f"remembers its thing number {argument} at its step {step}")
 
 
 class _Refused(Exception):

@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import struct
+import tracemalloc
 from collections import OrderedDict
 from pathlib import Path
 
@@ -170,6 +171,30 @@ def test_a_truncated_pickle(tmp_path: Path, cut: int):
     data = pickle.dumps({"annotations": [np.arange(50.0)]})
     with pytest.raises(BadInput, match="not a readable pickle"):
         _loaded(tmp_path, data[:cut])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x04Nr\xff\xff\xff\x7f.",  # LONG_BINPUT: remember None as number 2,147,483,647
+        b"(p2147483647\n.",
+        b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b"few.",  # BYTEARRAY8 of a tebibyte
+        b"\x80\x04\x8e" + (1 << 34).to_bytes(8, "little") + b"few.",  # BINBYTES8 of 16 GiB
+    ],
+)
+def test_a_bomb_reserves_nothing(tmp_path: Path, data: bytes):
+    tracemalloc.start()
+    with pytest.raises(BadInput):
+        _loaded(tmp_path, data)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_things_that_stand_in_many_places(tmp_path: Path, protocol: int):
+    shared = [1.5, "x"]
+    content = {"a": [shared] * 3, "b": {str(i): (i, shared) for i in range(600)}}
+    assert _loaded(tmp_path, pickle.dumps(content, protocol)) == content
 
 
 @given(data=st.binary(max_size=80))
