@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from annotate.local_server import LocalLabelStudio, find_executable
 from manifests.errors import Unavailable
+
+# A busy machine takes as long as it takes.
+settings.register_profile("mgcollect", deadline=None)
+settings.load_profile("mgcollect")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 
 ASKED = """
 import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it
 from mgcollect import main
 @main.app.command()
 def wait():
