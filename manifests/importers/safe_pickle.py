@@ -14,7 +14,7 @@ import pickle  # only its Unpickler, with every name replaced or refused
 import pickletools
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +57,7 @@ def _check_room(file: BinaryIO) -> None:
     and a length beyond the file's end is reserved before it is missed.
     """
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        for step, (code, argument, _) in enumerate(pickletools.genops(content)):
+        for step, (code, argument, _) in enumerate(pickletools.genops(cast(BinaryIO, content))):
             if code.name in _REMEMBERS and int(argument or 0) > step:
                 raise _Refused(f"remembers its thing number {argument} at its step {step}")
 
