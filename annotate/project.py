@@ -43,6 +43,7 @@ class Task:
         clip_id: of that stretch.
         touched: somebody has submitted, skipped or begun it.
         predictions: by model_version: the prediction's id and its regions' ids.
+        data: all that it holds, ours and what others put there.
     """
 
     task_id: int
@@ -50,6 +51,7 @@ class Task:
     clip_id: str | None
     touched: bool
     predictions: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def find_project(server: Server, title: str) -> Any | None:
@@ -154,8 +156,11 @@ def _task(task: dict[str, Any]) -> Task:
         for prediction in task["predictions"] or ()
     }
     touched = bool(task["annotations"] or task["drafts"] or task["cancelled_annotations"])
-    shown = stretch_of(task["data"] or {})
-    return Task(int(task["id"]), shown.key if shown else None, shown.clip_id if shown else None, touched, predictions)
+    data = dict(task["data"] or {})
+    shown = stretch_of(data)
+    return Task(
+        int(task["id"]), shown.key if shown else None, shown.clip_id if shown else None, touched, predictions, data
+    )
 
 
 def stretch_of(data: Mapping[str, Any]) -> Stretch | None:

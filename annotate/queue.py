@@ -210,18 +210,13 @@ def _place(server: Server, project: int, keys: Sequence[str], *, quiet: bool) ->
     # As text of one length, for the Data Manager compares texts; what has none comes last there.
     places = {key: f"{place:07d}" for place, key in enumerate(keys, 1)}
     moved = 0
-    with explained(server.url):
-        data = {
-            int(task.id): dict(task.data or {})
-            for task in server.client.tasks.list(project=project, page_size=200, fields="all")
-        }
     for task in tqdm(tasks_of(server, project), desc="queue", unit="task", disable=quiet or None):
         if task.shows is None:
             continue
-        known, wanted = data[task.task_id], places.get(task.shows)
-        if known.get(_FIELD) == wanted:
+        wanted = places.get(task.shows)
+        if task.data.get(_FIELD) == wanted:
             continue
-        without = {name: value for name, value in known.items() if name != _FIELD}
+        without = {name: value for name, value in task.data.items() if name != _FIELD}
         with explained(server.url):
             server.client.tasks.update(
                 id=str(task.task_id), data=without if wanted is None else {**without, _FIELD: wanted}
