@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from annotate.consensus import is_disputed, read_weighed
+from annotate.crowd_design import kept_clips, read_design
+from annotate.films import Showing, film_store
 from annotate.label_studio import Answer, Region, to_result
 from annotate.project import DEFAULT_TITLE, ensure_project, find_project
 from annotate.pull import PullReport, TakeSubmission, pull
@@ -21,7 +23,6 @@ from annotate.sending import PushReport, Sending
 from annotate.server import Server, connected
 from annotate.stretches import read_judged, read_rulings
 from annotate.weigh import WeighedCandidate
-from manifests.tables import rows_of
 from manifests.workspace import Workspace
 
 __all__ = ["AdjudicateReport", "adjudicate", "competing", "title_of"]
@@ -82,7 +83,7 @@ def adjudicate(
         pulled = pull(workspace, project=title, server=there, stage=_TAKE, quiet=quiet) if asked_before else None
         judged = read_judged(workspace)
         rulings = read_rulings(workspace, judged)
-        clips = {row["clip_id"]: row for row in rows_of(workspace.read("clips")) if row["kept"] and row["path"]}
+        clips = kept_clips(workspace)
         films = windows_of(workspace, clips)
         open_ones = {
             key: found
@@ -96,7 +97,11 @@ def adjudicate(
                 report = PushReport(
                     title, made.id, f"{there.url}/projects/{made.id}", is_new, len(clips), len(open_ones)
                 )
-                data = shown_data(workspace, there, made.id, {key: films[key] for key in open_ones}, clips)
+                store, showing = (
+                    film_store(read_design(workspace).films),
+                    Showing(there, made.id, workspace.root, quiet),
+                )
+                data = shown_data(showing, store, {key: films[key] for key in open_ones}, clips)
                 predictions = {key: {_VERSION: competing(found)} for key, found in open_ones.items()}
                 Sending(there, report, predictions, {_VERSION}, set(clips), quiet).run(data)
     disputes = sum(is_disputed(one) for found in open_ones.values() for one in found)

@@ -12,7 +12,7 @@ from statistics import median
 
 from annotate.agree import Agreement, agreement
 from annotate.annotators import Profile, annotators
-from annotate.crowd_design import read_design, shown_proposals
+from annotate.crowd_design import CrowdDesign, clips_of_crowd, read_design, shown_proposals
 from annotate.gold import read_gold
 from annotate.intervals import Interval
 from annotate.opinions import Opinion
@@ -90,7 +90,8 @@ def survey(workspace: Workspace, tiou: float = 0.5) -> CrowdReport:
     opinions, n_frames = judged.opinions, judged.n_frames
     fps = {row["clip_id"]: Fraction(row["fps_num"], row["fps_den"]) for row in rows_of(workspace.read("clips"))}
     design = read_design(workspace)
-    wanted = sum(max(design.per_task, len(opinions.get(task, ()))) for task in _tasks(workspace) | opinions.keys())
+    tasks = _tasks(workspace, design) | opinions.keys()
+    wanted = sum(max(design.per_task, len(opinions.get(task, ()))) for task in tasks)
     done = [opinion for of_clip in opinions.values() for opinion in of_clip]
     hours, days = _left(done, wanted - len(done))
     weighed, _ = weigh(
@@ -123,9 +124,9 @@ def survey(workspace: Workspace, tiou: float = 0.5) -> CrowdReport:
     )
 
 
-def _tasks(workspace: Workspace) -> set[str]:
-    """What the crowd is to see: every window of a kept clip, or the clip where nothing was pushed yet."""
-    clips = {row["clip_id"]: row["n_frames"] for row in rows_of(workspace.read("clips")) if row["kept"]}
+def _tasks(workspace: Workspace, design: CrowdDesign) -> set[str]:
+    """What the crowd is to see: every window of its clips, or the clip where nothing was pushed yet."""
+    clips = {clip: row["n_frames"] for clip, row in clips_of_crowd(workspace, design).items()}
     windows = [row for row in rows_of(workspace.read("windows")) if row["clip_id"] in clips]
     seen = {row["clip_id"] for row in windows}
     shown = (Stretch.of(row["clip_id"], row["start"], row["end"], clips[row["clip_id"]]) for row in windows)

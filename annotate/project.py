@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from annotate.labelling_config import labelling_config
-from annotate.server import DOCUMENT_ROOT, ONCE, Server, explained
+from annotate.server import ONCE, Server, explained
 from annotate.stretches import Stretch
-from manifests.errors import BadInput, Unavailable
+from manifests.errors import BadInput
 
 __all__ = [
     "DEFAULT_TITLE",
@@ -18,7 +17,7 @@ __all__ = [
     "ensure_project",
     "find_project",
     "open_project",
-    "serve_folder",
+    "pseudonym",
     "stretch_of",
     "task_data",
     "tasks_of",
@@ -42,6 +41,8 @@ class Task:
         shows: the key of the stretch that it shows (`annotate.stretches.Stretch`); None for a task that we did not make.
         clip_id: of that stretch.
         touched: somebody has submitted, skipped or begun it.
+        seen_by: pseudonyms of those who have submitted or begun it, each with whether they skipped it.
+        overlap: how many the server waits for.
         predictions: by model_version: the prediction's id and its regions' ids.
         data: all that it holds, ours and what others put there.
     """
@@ -52,6 +53,8 @@ class Task:
     touched: bool
     predictions: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    seen_by: Mapping[str, bool] = field(default_factory=dict)
+    overlap: int = 1
 
 
 def find_project(server: Server, title: str) -> Any | None:
@@ -111,34 +114,6 @@ def ensure_project(server: Server, title: str, annotators_per_task: int) -> tupl
     return project, False
 
 
-def serve_folder(server: Server, project_id: int, folder: Path) -> Path:
-    """Let the project's annotators see the files in `folder`; returns the document root that its URLs count from.
-
-    Raises:
-        Unavailable: the document root isn't known.
-        BadInput: the folder doesn't lie inside it.
-    """
-    if server.document_root is None:
-        raise Unavailable(
-            f"Set {DOCUMENT_ROOT} to the folder that Label Studio serves local files from: the same value that its server has. "
-            "The dataset must lie in it."
-        )
-    root, folder = server.document_root.resolve(), folder.resolve()
-    if root == folder or not folder.is_relative_to(root):
-        raise BadInput(
-            f"{folder} does not lie inside {root}, from which Label Studio serves files. Start it with {DOCUMENT_ROOT} set to "
-            "the dataset's folder or one above."
-        )
-    with explained(server.url):
-        storages = server.client.import_storage.local.list(project=project_id)
-        if not any(Path(storage.path or "") == folder for storage in storages):
-            # Never synchronised: that would add a second task for each file.
-            server.client.import_storage.local.create(
-                project=project_id, path=str(folder), use_blob_urls=True, title=folder.name, request_options=ONCE
-            )
-    return root
-
-
 def tasks_of(server: Server, project_id: int) -> list[Task]:
     """Every task of a project, in the order in which they were made."""
     with explained(server.url):
@@ -156,11 +131,25 @@ def _task(task: dict[str, Any]) -> Task:
         for prediction in task["predictions"] or ()
     }
     touched = bool(task["annotations"] or task["drafts"] or task["cancelled_annotations"])
+    seen_by = {pseudonym(one["user"]): False for one in task["drafts"] or ()}
+    seen_by |= {pseudonym(one["completed_by"]): bool(one["was_cancelled"]) for one in task["annotations"] or ()}
     data = dict(task["data"] or {})
     shown = stretch_of(data)
     return Task(
-        int(task["id"]), shown.key if shown else None, shown.clip_id if shown else None, touched, predictions, data
+        int(task["id"]),
+        shown.key if shown else None,
+        shown.clip_id if shown else None,
+        touched,
+        predictions,
+        data,
+        seen_by,
+        int(task["overlap"] or 1),
     )
+
+
+def pseudonym(user: int) -> str:
+    """What an annotator is called outside of the server: by their number there, such as A02."""
+    return f"A{user:02d}"
 
 
 def stretch_of(data: Mapping[str, Any]) -> Stretch | None:

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from annotate.label_studio import from_result
-from annotate.project import DEFAULT_TITLE, open_project, stretch_of
+from annotate.project import DEFAULT_TITLE, open_project, pseudonym, stretch_of
 from annotate.server import Server, connected, explained
 from collector.engine import Retry, StageReport, run_stage
 from manifests.errors import ItemFailed, ItemSkipped
@@ -197,7 +197,7 @@ def _submission(annotation: dict[str, Any], proposed: set[str]) -> Row:
     return {
         "submission_id": annotation["unique_id"],
         "state": "cancelled" if annotation["was_cancelled"] else "submitted",
-        "annotator_id": f"A{annotation['completed_by']:02d}",
+        "annotator_id": pseudonym(annotation["completed_by"]),
         "result": result,
         "lead_time_s": annotation["lead_time"],
         "created_at": annotation["created_at"],

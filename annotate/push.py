@@ -13,15 +13,15 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from annotate.crowd_design import CrowdDesign, read_design, write_design
+from annotate.crowd_design import CrowdDesign, clips_of_crowd, kept_clips, read_design, write_design
+from annotate.films import FilmStore, Showing, film_store
 from annotate.label_studio import check_proposals, prediction
-from annotate.project import DEFAULT_TITLE, ensure_project, serve_folder, task_data
+from annotate.project import DEFAULT_TITLE, ensure_project, task_data
 from annotate.sending import PushReport, Sending
 from annotate.server import Server, connected
 from annotate.stretches import Stretch
-from collector.windows import WINDOWS_FOLDER, cut_windows
+from collector.windows import cut_windows
 from manifests.errors import BadInput
 from manifests.tables import Row, rows_of
 from manifests.workspace import Workspace
@@ -53,10 +53,11 @@ def push(
         Unavailable: the server can't be reached, refuses us, or stored something else than was sent.
     """
     started = time.monotonic()
-    clips = {row["clip_id"]: row for row in rows_of(workspace.read("clips")) if row["kept"] and row["path"]}
+    design = design or read_design(workspace)
+    store = film_store(design.films)
+    kept, clips = kept_clips(workspace), clips_of_crowd(workspace, design)
     if not clips:
         raise BadInput(f"{workspace.root} has no kept clip yet. Run `mgcollect segment` first.")
-    design = design or read_design(workspace)
     proposals, versions = _proposals(workspace, clips)
     cut = cut_windows(workspace, length_s=design.window_s, overlap_s=design.overlap_s, quiet=quiet)
     windows = windows_of(workspace, clips)
@@ -69,11 +70,11 @@ def push(
         made, is_new = ensure_project(there, project, design.per_task)
         report = PushReport(project, made.id, f"{there.url}/projects/{made.id}", is_new, len(clips), len(windows))
         report.failures = cut.failures
-        data = shown_data(workspace, there, made.id, windows, clips)
+        data = shown_data(Showing(there, made.id, workspace.root, quiet), store, windows, clips)
         shown = {key: of_window for key, of_window in predictions.items() if key not in without}
         # Before a task stands there: whoever reads annotations must know what was shown.
         write_design(workspace, replace(design, page=report.url))
-        Sending(there, report, shown, versions, set(clips), quiet).run(data)
+        Sending(there, report, shown, versions, set(kept), quiet).run(data)
         report.without_proposals = len(without)
     report.seconds = time.monotonic() - started
     return report
@@ -120,26 +121,24 @@ def predictions_in(one: Stretch, proposals: Proposals, n_frames: int) -> dict[st
 
 
 def shown_data(
-    workspace: Workspace,
-    server: Server,
-    project_id: int,
-    windows: Mapping[str, tuple[Stretch, Path]],
-    clips: Mapping[str, Row],
+    showing: Showing, store: FilmStore, windows: Mapping[str, tuple[Stretch, Path]], clips: Mapping[str, Row]
 ) -> dict[str, Row]:
     """The data of the tasks that show these windows, by key; the project is let see their films.
 
+    Args:
+        store: where Label Studio gets the films from.
+
     Raises:
-        BadInput: a film is gone, or they lie outside the folder that the server serves.
-        Unavailable: that folder isn't known, or the server fails us.
+        BadInput: a film is gone, or is not where Label Studio looks for it.
+        Unavailable: the store or the server fails us.
     """
-    root = serve_folder(server, project_id, workspace.root / "clips")
-    if any(not one.whole for one, _ in windows.values()):
-        serve_folder(server, project_id, workspace.root / WINDOWS_FOLDER)
-    return {key: _data(one, path, clips[one.clip_id], root) for key, (one, path) in windows.items()}
-
-
-def _data(one: Stretch, path: Path, clip: Row, root: Path) -> Row:
-    if not path.is_file():
-        raise BadInput(f"{path}: the clip's file is gone. Run `mgcollect segment` again.")
-    url = f"/data/local-files/?d={quote(path.relative_to(root).as_posix())}"
-    return task_data(one, url, float(Fraction(clip["fps_num"], clip["fps_den"])))
+    for _, path in windows.values():
+        if not path.is_file():
+            raise BadInput(f"{path}: the clip's file is gone. Run `mgcollect segment` again.")
+    paths = [path.relative_to(showing.dataset) for _, path in windows.values()]
+    address = store.open(showing, paths)
+    data = {}
+    for (key, (one, _)), path in zip(windows.items(), paths, strict=True):
+        clip = clips[one.clip_id]
+        data[key] = task_data(one, address(path), float(Fraction(clip["fps_num"], clip["fps_den"])))
+    return data

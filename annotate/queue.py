@@ -22,26 +22,25 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from annotate.consensus import is_disputed, read_weighed
-from annotate.crowd_design import read_design
+from annotate.crowd_design import clips_of_crowd, read_design
+from annotate.data_manager import ensure_tab, mark_tasks
+from annotate.gold import read_gold
 from annotate.project import DEFAULT_TITLE, open_project, tasks_of
 from annotate.push import windows_of
-from annotate.server import ONCE, Server, connected, explained
+from annotate.server import Server, connected
 from annotate.stretches import Judged, Stretch, read_judged, read_rulings
 from manifests.errors import BadInput
 from manifests.parquet import write_text
 from manifests.tables import Row, rows_of
 from manifests.workspace import Workspace
 
-__all__ = ["QUEUE", "TAB", "QueueReport", "Queued", "Worth", "in_order", "queue"]
+__all__ = ["QUEUE", "QUEUED", "TAB", "QueueReport", "Queued", "Worth", "in_order", "queue"]
 
 QUEUE = "reports/queue.csv"
 TAB = "Queue"
-_FIELD = "queue"
+QUEUED = "queue"  # the mark of a task that holds its place
 _MOST_UNCERTAIN = 5
 _COLUMNS = ("place", "clip_id", "start", "end", "player_id", "priority", "uncertain", "disputed", "rare", "person")
 
@@ -112,32 +111,37 @@ def queue(
         BadInput: nothing was pushed yet, or there is no such project.
         Unavailable: the server can't be reached or refuses us.
     """
-    clips = {row["clip_id"]: row for row in rows_of(workspace.read("clips")) if row["kept"] and row["path"]}
+    design = read_design(workspace)
+    clips = clips_of_crowd(workspace, design)
     stretches = {key: one for key, (one, _) in windows_of(workspace, clips).items()}
     if not stretches:
         raise BadInput(f"{workspace.root}: nothing was pushed yet. Run `mgcollect annotate push` first.")
     judged = read_judged(workspace) if workspace.read("annotations").num_rows else Judged({}, {})
     weighed = read_weighed(workspace, judged, tiou) if judged.opinions else {}
     rulings = read_rulings(workspace, judged)
-    enough = read_design(workspace).per_task
     done = {
         key
         for key, said in judged.opinions.items()
-        if key in rulings or (len(said) >= enough and not any(map(is_disputed, weighed.get(key, ()))))
+        if key in rulings or (len(said) >= design.per_task and not any(map(is_disputed, weighed.get(key, ()))))
     }
     disputed = {key: 1 - min((one.certainty for one in found), default=1.0) for key, found in weighed.items()}
     worth = _worth(workspace, stretches, disputed)
     people = {key: str(clips[one.clip_id]["player_id"]) for key, one in stretches.items()}
     seen = Counter(people[key] for key in judged.opinions if key in people)
-    order = in_order({key: worth[key] for key in stretches if key not in done}, people, seen)
+    known = read_gold(workspace) if design.gold else {}
+    gold = sorted(key for key, one in stretches.items() if one.clip_id in known)
+    order = in_order({key: worth[key] for key in stretches if key not in done and key not in gold}, people, seen)
+    places = {key: place for place, key in enumerate(_spread([one.key for one in order], gold), 1)}
     path = workspace.root / QUEUE
-    write_text(path, _table(order, stretches))
+    write_text(path, _table(order, places, stretches))
     if project is None:
         return QueueReport(tuple(order), len(done & stretches.keys()), path, None, 0)
     with connected(server) as there:
         number = open_project(there, project).id
-        moved = _place(there, number, [one.key for one in order], quiet=quiet)
-        tab = _tab(there, number)
+        # As text of one length, for the Data Manager compares texts; what has no place comes last there.
+        marks = {key: f"{place:07d}" for key, place in places.items()}
+        moved = mark_tasks(there, tasks_of(there, number), QUEUED, marks, quiet=quiet)
+        tab = ensure_tab(there, number, TAB, order_by=QUEUED)
         url = f"{there.url}/projects/{number}/data?tab={tab}"
     return QueueReport(tuple(order), len(done & stretches.keys()), path, url, moved)
 
@@ -194,46 +198,21 @@ def _entropy(chance: float) -> float:
     return -sum(p * math.log2(p) for p in (chance, 1 - chance) if p > 0)
 
 
-def _table(order: Sequence[Queued], stretches: Mapping[str, Stretch]) -> str:
+def _spread(order: Sequence[str], gold: Sequence[str]) -> list[str]:
+    """Both in one order, the second evenly among the first."""
+    merged, n = list(order), len(order) + len(gold)
+    for i, key in enumerate(gold):
+        merged.insert((2 * i + 1) * n // (2 * len(gold)), key)
+    return merged
+
+
+def _table(order: Sequence[Queued], places: Mapping[str, int], stretches: Mapping[str, Stretch]) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(_COLUMNS)
-    for place, one in enumerate(order, 1):
+    for one in order:
         at, why = stretches[one.key], one.worth
         numbers = (one.priority, why.uncertain, why.disputed, why.rare, one.person)
-        rows.writerow([place, at.clip_id, at.start, at.end, one.player_id, *(f"{number:.4f}" for number in numbers)])
+        cells = (places[one.key], at.clip_id, at.start, at.end, one.player_id)
+        rows.writerow([*cells, *(f"{number:.4f}" for number in numbers)])
     return text.getvalue()
-
-
-def _place(server: Server, project: int, keys: Sequence[str], *, quiet: bool) -> int:
-    """Give each task its place; a task that isn't queued has none. How many changed."""
-    # As text of one length, for the Data Manager compares texts; what has none comes last there.
-    places = {key: f"{place:07d}" for place, key in enumerate(keys, 1)}
-    moved = 0
-    for task in tqdm(tasks_of(server, project), desc="queue", unit="task", disable=quiet or None):
-        if task.shows is None:
-            continue
-        wanted = places.get(task.shows)
-        if task.data.get(_FIELD) == wanted:
-            continue
-        without = {name: value for name, value in task.data.items() if name != _FIELD}
-        with explained(server.url):
-            server.client.tasks.update(
-                id=str(task.task_id), data=without if wanted is None else {**without, _FIELD: wanted}
-            )
-        moved += 1
-    return moved
-
-
-def _tab(server: Server, project: int) -> int:
-    """The tab in the queue's order, made if it isn't there, and put in that order again if somebody changed it."""
-    order = [f"tasks:data.{_FIELD}"]
-    wanted: dict[str, Any] = {"title": TAB, "ordering": order, "type": "list", "target": "tasks"}
-    with explained(server.url):
-        for view in server.client.views.list(project=project):
-            known = dict(view.data or {})
-            if known.get("title") == TAB:
-                if known.get("ordering") != order:
-                    server.client.views.update(id=str(view.id), data={**known, "ordering": order}, project=project)
-                return int(view.id)
-        return int(server.client.views.create(project=project, data=wanted, request_options=ONCE).id)

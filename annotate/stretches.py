@@ -79,13 +79,16 @@ class Judged:
         return found
 
 
-def read_judged(workspace: Workspace) -> Judged:
+def read_judged(workspace: Workspace, table: str = "annotations") -> Judged:
     """What was annotated in a dataset.
+
+    Args:
+        table: where it stands, in the columns of annotations.
 
     Raises:
         BadInput: nothing was yet, or an annotated clip is not in the clips table.
     """
-    by_window = opinions_by_window(workspace.read("annotations"))
+    by_window = opinions_by_window(workspace.read(table))
     if not by_window:
         raise BadInput(f"{workspace.root} has no annotations yet. Run `mgcollect annotate pull` first.")
     n_frames = {row["clip_id"]: row["n_frames"] for row in rows_of(workspace.read("clips"))}

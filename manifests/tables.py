@@ -371,6 +371,12 @@ _ALL = (
         key=("annotation_id",),
     ),
     Table(
+        "practice",
+        "what a newcomer said of a stretch whose gestures are known, as annotators say it; no gesture is made of it",
+        _SAID,
+        key=("annotation_id",),
+    ),
+    Table(
         "gestures",
         "an agreed gesture",
         (

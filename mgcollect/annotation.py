@@ -1,4 +1,4 @@
-"""propose, and annotate: push, serve, pull, agree, consensus, adjudicate, queue, retrain, report."""
+"""propose, and annotate: push, serve, pull, agree, consensus, adjudicate, retrain."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import typer
 
 from manifests.errors import BadInput
 from manifests.workspace import open_workspace
-from mgcollect.options import Dataset, EngineOption, Project, Quiet, RetryOption, Workers
+from mgcollect.crowd import assign, practice, queue, report
+from mgcollect.options import Dataset, EngineOption, Overlap, Project, Quiet, RetryOption, Workers
 from mgcollect.show import console, show_agreement, show_consensus, show_pull, show_push, show_stage
-from mgcollect.show_crowd import show_adjudication, show_annotators, show_queue, show_report, show_retrained
+from mgcollect.show_crowd import show_adjudication, show_annotators, show_retrained
 from mgcollect.training import Config, Overrides
 
 __all__ = ["add_to"]
@@ -20,9 +21,6 @@ __all__ = ["add_to"]
 _DATASET = Path("dataset")
 _PROJECT = "mgcollect"
 Rule = Literal["majority", "dawid-skene"]
-Overlap = Annotated[
-    float, typer.Option("--tiou", min=0.01, max=1.0, help="Least overlap in time for two to be the same.")
-]
 
 Checkpoint = Annotated[
     Path | None,
@@ -95,11 +93,18 @@ def push(
     overlap: Annotated[
         float | None, typer.Option(min=0.0, help="Seconds that neighbouring windows share; 5 at first.")
     ] = None,
+    films: Annotated[
+        str | None,
+        typer.Option(
+            help="Where annotators get the films: https://HOST/FOLDER, s3://BUCKET/FOLDER (copied there), or local, as at first."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Put clips and proposals into Label Studio; LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY say where.
 
-    What isn't given stays as in the last push.
+    What isn't given stays as in the last push. For an S3 store AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL are
+    read; Label Studio is given the same keys.
 
     Example:  mgcollect annotate push --annotators 3
     """
@@ -113,6 +118,7 @@ def push(
             "without_proposals": without_proposals,
             "window_s": window,
             "overlap_s": overlap,
+            "films": "" if films == "local" else films,
         }
         design = replace(last, **{name: value for name, value in given.items() if value is not None})
         report = run(workspace, project=project, design=design, quiet=quiet)
@@ -229,29 +235,6 @@ def adjudicate(
     raise typer.Exit(done.exit_code)
 
 
-def queue(
-    dataset: Dataset = _DATASET,
-    project: Project = _PROJECT,
-    table_only: Annotated[
-        bool, typer.Option("--table-only", help="Write the table, and leave Label Studio alone.")
-    ] = False,
-    tiou: Overlap = 0.5,
-    quiet: Quiet = False,
-) -> None:
-    """Put clips in the order in which a look at them tells most, here and as a tab in Label Studio.
-
-    First come uncertain proposals, disagreement, rare classes and people of whom little was seen; reports/queue.csv says why.
-
-    Example:  mgcollect annotate queue
-    """
-    from annotate.queue import queue as run
-
-    with open_workspace(dataset) as workspace:
-        done = run(workspace, project=None if table_only else project, tiou=tiou, quiet=quiet)
-    if not quiet:
-        show_queue(done)
-
-
 def retrain(
     overrides: Overrides = None,
     dataset: Dataset = _DATASET,
@@ -285,19 +268,6 @@ def retrain(
         show_retrained(done)
 
 
-def report(dataset: Dataset = _DATASET, tiou: Overlap = 0.5, quiet: Quiet = False) -> None:
-    """Write a page for whoever runs the crowd: progress, annotators, weak classes, disputes.
-
-    Example:  mgcollect annotate report
-    """
-    from annotate.report_page import report as run
-
-    with open_workspace(dataset) as workspace:
-        written = run(workspace, tiou=tiou)
-    if not quiet:
-        show_report(written)
-
-
 def _chosen(dataset: Path, checkpoint: Path | None, by_rule: bool) -> Path | None:
     """The spotter to ask: the one that is named, else the newest of the dataset's own; None for the kinematic one."""
     from annotate.spotters import newest_spotter
@@ -311,6 +281,6 @@ def add_to(app: typer.Typer) -> None:
     """Put this module's commands on the command line."""
     app.command()(propose)
     group = typer.Typer(help="Let annotators decide, in Label Studio.", no_args_is_help=True)
-    for command in (push, serve, pull, agree, consensus, adjudicate, queue, retrain, report):
+    for command in (push, practice, assign, serve, pull, agree, consensus, adjudicate, queue, retrain, report):
         group.command()(command)
     app.add_typer(group, name="annotate")

@@ -13,6 +13,7 @@ __all__ = [
     "EngineOption",
     "LongestWait",
     "Out",
+    "Overlap",
     "Pause",
     "Project",
     "Quiet",
@@ -50,6 +51,9 @@ EngineOption = Annotated[
 RetryOption = Annotated[
     str | None,
     typer.Option("--retry", metavar="failed[:kind]", help="Do again what failed (of this kind), and nothing else."),
+]
+Overlap = Annotated[
+    float, typer.Option("--tiou", min=0.01, max=1.0, help="Least overlap in time for two to be the same.")
 ]
 Weights = Annotated[
     str, typer.Option("--weights", help="YOLO-pose weights: a file, or a name that Ultralytics fetches.")

@@ -56,7 +56,7 @@ class ForgetReport:
 
     @property
     def exit_code(self) -> int:
-        """1 where Label Studio is configured and couldn't be reached: the command has to be run again."""
+        """1 where Label Studio or a store of films couldn't be reached: the command has to be run again."""
         return 1 if any(line.startswith(_AGAIN) for line in self.left) else 0
 
 
@@ -129,6 +129,7 @@ def forget_in(
     rows = _clean_tables(workspace, gone)
     files = _remove_files(workspace.root, gone)
     tasks, said = _withdraw(gone, address)
+    said += _remove_films(workspace, gone)
     left = [
         "Copies of releases and videos that were given out: ask their holders to delete them.",
         "Checkpoints outside this folder that were trained on this dataset: train them anew from the next release.",
@@ -145,7 +146,7 @@ def forget_in(
     return ForgetReport(rows, entries, files, derived, tasks, releases, tuple(line for line in left if line))
 
 
-_AGAIN = "Label Studio could not be asked"
+_AGAIN = ("Label Studio could not be asked", "The store of films could not be asked")
 
 
 def _withdraw(gone: _Gone, address: Address | None) -> tuple[int | None, list[str]]:
@@ -159,8 +160,26 @@ def _withdraw(gone: _Gone, address: Address | None) -> tuple[int | None, list[st
         with connect(address) as server:
             done = withdraw(server, gone.clips, gone.videos)
     except MgcollectError as error:
-        return None, [f"{_AGAIN} ({error}) Run the same command again when it can."]
+        return None, [f"{_AGAIN[0]} ({error}) Run the same command again when it can."]
     return done.tasks, [f"Backups and logs of Label Studio at {address.url}, and the free pages of its database."]
+
+
+def _remove_films(workspace: Workspace, gone: _Gone) -> list[str]:
+    """Delete what `annotate push --films` copied elsewhere; what is left to do is said."""
+    from annotate.crowd_design import read_design
+    from annotate.films import S3Films, WebFilms, film_store
+
+    store = film_store(read_design(workspace).films)
+    if isinstance(store, WebFilms):
+        folders = ", ".join(f"clips/{one} and windows/{one}" for one in sorted(gone.videos))
+        return [f"Films at {store.url}: delete {folders} there."]
+    if not isinstance(store, S3Films):
+        return []
+    try:
+        count = store.remove(lambda path: any(one in path for one in gone.videos | gone.clips))
+    except MgcollectError as error:
+        return [f"{_AGAIN[1]} ({error}) Run the same command again when it can."]
+    return [f"Older versions of {count} films that were deleted from {store.name}, where its bucket keeps such."]
 
 
 def _whom(workspace: Workspace, player: str | None, video: str | None) -> _Gone:

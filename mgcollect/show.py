@@ -71,6 +71,7 @@ _COMMANDS = {
     "windows": "annotate push",
     "pull": "annotate pull",
     "adjudicate": "annotate adjudicate",
+    "practice": "annotate practice",
     "select": "quality",
 }
 

@@ -12,11 +12,21 @@ from mgcollect.show import console, show_table
 if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to show a help text
     from annotate.adjudicate import AdjudicateReport
     from annotate.annotators import Figure, Profile
+    from annotate.assign import AssignReport
     from annotate.crowd_report import CrowdReport
+    from annotate.practice import PracticeReport
     from annotate.queue import QueueReport
     from annotate.retrain import Measured, Retrained
 
-__all__ = ["show_adjudication", "show_annotators", "show_queue", "show_report", "show_retrained"]
+__all__ = [
+    "show_adjudication",
+    "show_annotators",
+    "show_assignment",
+    "show_practice",
+    "show_queue",
+    "show_report",
+    "show_retrained",
+]
 
 
 def show_annotators(profiles: Sequence[Profile]) -> None:
@@ -55,6 +65,36 @@ def show_adjudication(done: AdjudicateReport) -> None:
         console.print("Next: mgcollect annotate consensus")
     else:
         console.print("Next: let somebody decide there, then run this again")
+
+
+def show_practice(done: PracticeReport) -> None:
+    """How far each newcomer is."""
+    for submission, kind, message in done.pulled.failures:
+        console.print(Text(f"  not taken ({kind}), {submission}: {message}"))
+    rows: list[list[object]] = [
+        [one.annotator_id, f"{one.done} of {one.wanted}", _figure(one.score), "yes" if one.ready else "not yet"]
+        for one in done.newcomers
+    ]
+    if rows:
+        show_table("", ["annotator", "done", "F1 with what is known", "ready"], rows)
+        console.print(Text(f"What each found, missed and called otherwise: {done.path}"))
+    console.print(Text(f"{done.pushed.tasks} tasks to practise on: {done.pushed.url}"))
+    console.print("Next: let newcomers do them, then run this again" if not rows else "Next: mgcollect annotate assign")
+
+
+def show_assignment(done: AssignReport) -> None:
+    """Who has what to do, and where."""
+    rows: list[list[object]] = [[one.annotator_id, one.tasks, one.gold, one.done, one.url] for one in done.loads]
+    show_table("", ["annotator", "tasks", "gold", "done", "tab"], rows)
+    for who, why in done.waiting.items():
+        console.print(Text(f"  {who} {why}, and gets no task yet"))
+    if done.pairs is not None:
+        fewest, most = done.pairs
+        console.print(Text(f"Each two of them share {fewest} to {most} tasks, gold left out."))
+    if done.wished:
+        short = " No more clips are known." if done.gold_share < done.wished else ""
+        console.print(Text(f"{done.gold} gold tasks, {100 * done.gold_share:.0f} % of what each does.{short}"))
+    console.print(Text("Annotators label from their own tab (Label Tasks As Displayed)."))
 
 
 def show_queue(done: QueueReport) -> None:
