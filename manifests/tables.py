@@ -371,10 +371,7 @@ _ALL = (
         key=("annotation_id",),
     ),
     Table(
-        "practice",
-        "what a newcomer said of a stretch whose gestures are known, as annotators say it; no gesture is made of it",
-        _SAID,
-        key=("annotation_id",),
+        "practice", "what newcomers said where gestures are known; none is made of it", _SAID, key=("annotation_id",)
     ),
     Table(
         "gestures",
