@@ -1,13 +1,16 @@
 """The 32 classes: 31 micro-gestures and the illustrative gestures that are none.
 
 Names and order are those of iMiGUE (Liu et al., CVPR 2021, arXiv 2107.00285), whose files number the micro-gestures from
-1 to 31 and the illustrative gestures 99. The definitions are our own words, written for annotators.
+1 to 31 and the illustrative gestures 99. The definitions are our own words, written for annotators; so are the examples
+(manifests/class_examples.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+from manifests.class_examples import EXAMPLES, UNLIKE
 
 __all__ = ["CLASSES", "GROUPS", "LABELS", "BodyPart", "GestureClass", "by_label"]
 
@@ -37,6 +40,16 @@ class GestureClass:
     @property
     def imigue_id(self) -> int:
         return 99 if self.label == "illustrative" else self.index + 1
+
+    @property
+    def examples(self) -> tuple[str, str]:
+        """Two that count."""
+        return EXAMPLES[self.label]
+
+    @property
+    def unlike(self) -> str:
+        """What looks alike and isn't it, and what that is."""
+        return UNLIKE[self.label]
 
 
 _HEAD: BodyPart = "head and face"
