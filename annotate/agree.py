@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from annotate.crowd_design import read_design
+from annotate.gamma import gamma_sums
 from annotate.intervals import Interval, Statistic, Sums, f1, interval, ratio
 from annotate.matching import match
 from annotate.opinions import Opinion, Segment
@@ -101,6 +102,7 @@ class Agreement:
         alpha_labels: Krippendorff's alpha of the same; each pair is a unit with two coders.
         alpha_frames: Krippendorff's alpha over frames, each of one of the 32 classes or of none.
         alpha_presence: the same, of gesture or none.
+        gamma: places and labels in one (`annotate.gamma`); undefined where nobody marked anything.
         start_deviation, end_deviation: of matched pairs.
         unusable_disputed: clips that some, not all, called unusable.
         per_class: by label, for the labels that were used.
@@ -124,6 +126,7 @@ class Agreement:
     alpha_labels: float | None
     alpha_frames: float | None
     alpha_presence: float | None
+    gamma: float | None
     start_deviation: BoundaryDeviation | None
     end_deviation: BoundaryDeviation | None
     unusable_disputed: int
@@ -180,7 +183,7 @@ def agreement(opinions: Mapping[str, Sequence[Opinion]], n_frames: Mapping[str, 
     same = Counter(a.label for a, b in pairs if a.label == b.label)
     mixed = Counter(_in_order(a.label, b.label) for a, b in pairs if a.label != b.label)
     sums = np.array([_sums(of_clip, matched[clip], n_frames[clip]) for clip, of_clip in shared.items()])
-    sums = sums.reshape(-1, _WIDTH)
+    sums = np.hstack([sums.reshape(-1, _GAMMA), gamma_sums(shared, n_frames)])
     figures: dict[str, Any] = {
         name: _value(statistic(sums.sum(axis=0, keepdims=True))) for name, statistic in _FIGURES.items()
     }
@@ -232,16 +235,16 @@ def matched_segments(a: Sequence[Segment], b: Sequence[Segment], tiou: float) ->
 
 
 # What one clip adds to the figures: three counts, how often either side of a matched pair has each class, then the
-# disagreement and the values of its frames, by class and by presence.
+# disagreement and the values of its frames, by class and by presence; last what gamma is made of.
 _N = len(LABELS)
 _MARGINS = 3
 _FRAMES = _MARGINS + 2 * _N
 _PRESENCE = _FRAMES + 1 + _N + 1
-_WIDTH = _PRESENCE + 1 + 2
+_GAMMA = _PRESENCE + 1 + 2  # from here the disorder, and that by chance
 
 
 def _sums(opinions: Sequence[Opinion], pairs: Sequence[tuple[Segment, Segment]], n_frames: int) -> Sums:
-    sums = np.zeros(_WIDTH)
+    sums = np.zeros(_GAMMA)
     segments = (len(opinions) - 1) * sum(len(o.segments) for o in opinions)  # each meets every other annotator
     sums[:_MARGINS] = len(pairs), segments, sum(a.label == b.label for a, b in pairs)
     for a, b in pairs:
@@ -292,7 +295,8 @@ _FIGURES: dict[str, Statistic] = {
     "kappa": _kappa,
     "alpha_labels": _alpha_labels,
     "alpha_frames": lambda sums: _alpha(sums[:, _FRAMES:_PRESENCE]),
-    "alpha_presence": lambda sums: _alpha(sums[:, _PRESENCE:]),
+    "alpha_presence": lambda sums: _alpha(sums[:, _PRESENCE:_GAMMA]),
+    "gamma": lambda sums: 1 - ratio(sums[:, _GAMMA], sums[:, _GAMMA + 1]),
 }
 
 

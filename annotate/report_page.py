@@ -8,6 +8,7 @@ from html import escape
 
 from annotate.annotators import Figure, Profile
 from annotate.crowd_report import CrowdReport, Dispute, survey
+from annotate.intervals import Interval
 from manifests.parquet import write_text
 from manifests.taxonomy import by_label
 from manifests.workspace import Workspace
@@ -67,6 +68,7 @@ def _first_figures(report: CrowdReport) -> str:
         ("–" if report.days_left is None else f"{report.days_left:.1f} days", "at the present rate"),
         (_number(found.f1_labelled), "F1 between annotators"),
         (_number(found.alpha_frames), "Krippendorff’s alpha, frames"),
+        (_number(found.gamma) + _ends(found.intervals.get("gamma")), "gamma, places and labels in one"),
         (f"{report.n_disputes:,}", "places in dispute"),
     ]
     share = 100 * report.submissions / max(1, report.wanted)
@@ -202,7 +204,7 @@ def _plot(
 def _figure(figure: Figure) -> str:
     if figure.value is None:
         return "–"
-    ends = "" if figure.interval is None else " <small>({:.2f} to {:.2f})</small>".format(*figure.interval)
+    ends = _ends(figure.interval)
     return f"{figure.value:.2f}{ends}"
 
 
@@ -212,3 +214,7 @@ def _part(part: int, whole: int) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
+
+
+def _ends(interval: Interval | None) -> str:
+    return "" if interval is None else " <small>({:.2f} to {:.2f})</small>".format(*interval)

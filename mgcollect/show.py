@@ -236,6 +236,10 @@ def show_agreement(found: Agreement) -> None:
     def figure(value: float | None) -> str:
         return "–" if value is None else f"{value:.2f}"
 
+    def ends(name: str) -> str:
+        known = found.intervals.get(name)
+        return "" if known is None else " ({:.2f}–{:.2f})".format(*known)
+
     rows: list[list[object]] = [
         [f"F1 of segments (tIoU ≥ {found.tiou:g})", figure(found.f1)],
         ["F1 of segments with the same label", figure(found.f1_labelled)],
@@ -244,6 +248,7 @@ def show_agreement(found: Agreement) -> None:
         ["Krippendorff's alpha of matched labels", figure(found.alpha_labels)],
         ["Krippendorff's alpha, class of each frame", figure(found.alpha_frames)],
         ["Krippendorff's alpha, gesture or none", figure(found.alpha_presence)],
+        ["gamma, places and labels in one", figure(found.gamma) + ends("gamma")],
     ]
     for name, deviation in (("start", found.start_deviation), ("end", found.end_deviation)):
         if deviation:
