@@ -24,7 +24,6 @@ from manifests.errors import BadInput, Unavailable
 __all__ = ["FilmStore", "LocalFilms", "S3Films", "Showing", "WebFilms", "film_store"]
 
 _LOOKED_AT = 20
-_SIGNED_FOR_MIN = 12 * 60  # an address that Label Studio gave outlives a working day
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 Addresses = Callable[[Path], str]
@@ -94,22 +93,27 @@ class WebFilms:
     url: str
 
     def open(self, project: Showing, paths: Sequence[Path]) -> Addresses:
-        """See `FilmStore.open`. Some films, evenly spread, are looked at: whether they are there, whole, and can be sought in."""
+        """See `FilmStore.open`.
+
+        Some films, evenly spread, are looked at: whether they are there, whole, can be sought in, and shown on another site's page.
+        """
+        origin = urlsplit(project.server.url)
         spread = paths[:: max(1, len(paths) // _LOOKED_AT)]
         with httpx.Client(timeout=30, follow_redirects=True) as client:
             for path in spread:
-                self._look(client, path, (project.dataset / path).stat().st_size)
+                self._look(client, path, (project.dataset / path).stat().st_size, f"{origin.scheme}://{origin.netloc}")
         return self._address
 
     def _address(self, path: Path) -> str:
         return f"{self.url}/{quote(path.as_posix())}"
 
-    def _look(self, client: httpx.Client, path: Path, size: int) -> None:
+    def _look(self, client: httpx.Client, path: Path, size: int, origin: str) -> None:
         url = self._address(path)
         try:
             # Streamed, for a server without ranges sends the whole film.
-            with client.stream("GET", url, headers={"Range": "bytes=0-0"}) as answer:
+            with client.stream("GET", url, headers={"Range": "bytes=0-0", "Origin": origin}) as answer:
                 status, total = answer.status_code, answer.headers.get("Content-Range", "").rpartition("/")[2]
+                allowed = answer.headers.get("Access-Control-Allow-Origin", "")
         except httpx.HTTPError as error:
             raise Unavailable(f"{url} can't be reached ({type(error).__name__}: {error}).") from error
         if status == httpx.codes.OK:
@@ -124,11 +128,16 @@ class WebFilms:
             )
         if total != str(size):
             raise BadInput(f"{url} has {total} bytes, the dataset's file {size}. Copy it there again.")
+        if allowed not in ("*", origin):
+            raise BadInput(
+                f"{url} may not be shown on the pages of {origin}, so browsers would not play it. Have its server send "
+                f"“Access-Control-Allow-Origin: {origin}” (nginx: add_header; Apache: Header set)."
+            )
 
 
 @dataclass(frozen=True)
 class S3Films:
-    """An S3-compatible store, which Label Studio signs addresses for.
+    """An S3-compatible store, from which Label Studio passes films on.
 
     The keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the environment, the store AWS_ENDPOINT_URL (Amazon's own where it
     isn't set). Label Studio keeps the keys too, so they should open nothing but this bucket.
@@ -147,7 +156,7 @@ class S3Films:
                 client.upload_file(
                     str(project.dataset / path), self.bucket, self._key(path), ExtraArgs={"ContentType": "video/mp4"}
                 )
-        self._let_sign(project.server, project.project_id)
+        self._let_read(project.server, project.project_id)
         return lambda path: f"s3://{self.bucket}/{self._key(path)}"
 
     def remove(self, named: Callable[[str], bool]) -> int:
@@ -177,7 +186,7 @@ class S3Films:
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._key(Path()))
         return {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", ())}
 
-    def _let_sign(self, server: Server, project_id: int) -> None:
+    def _let_read(self, server: Server, project_id: int) -> None:
         """Tell the project of the bucket; what it knew of it before is brought up to date, for keys change."""
         given: dict[str, Any] = {
             "bucket": self.bucket,
@@ -187,8 +196,9 @@ class S3Films:
             "aws_session_token": os.environ.get("AWS_SESSION_TOKEN", ""),
             "region_name": os.environ.get("AWS_DEFAULT_REGION", ""),
             "s3endpoint": _endpoint() or "",
-            "presign": True,
-            "presign_ttl": _SIGNED_FOR_MIN,
+            # Label Studio passes the films on itself: a signed address would have browsers ask the store, which wants a rule
+            # for other sites' pages in every bucket, and a store that annotators can reach.
+            "presign": False,
             "use_blob_urls": True,
             "title": self.name,
         }

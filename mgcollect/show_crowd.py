@@ -94,7 +94,7 @@ def show_assignment(done: AssignReport) -> None:
     if done.wished:
         short = " No more clips are known." if done.gold_share < done.wished else ""
         console.print(Text(f"{done.gold} gold tasks, {100 * done.gold_share:.0f} % of what each does.{short}"))
-    console.print(Text("Annotators label from their own tab (Label Tasks As Displayed)."))
+    console.print(Text("Each opens their tab, and there the arrow beside Label All Tasks: Label Tasks As Displayed."))
 
 
 def show_queue(done: QueueReport) -> None:
