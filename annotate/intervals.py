@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Interval", "Statistic", "f1", "interval", "ratio"]
+__all__ = ["Interval", "Statistic", "Sums", "f1", "interval", "middle", "ratio", "resampled"]
 
 Interval = tuple[float, float]
 Sums = npt.NDArray[np.float64]
@@ -33,11 +33,16 @@ def interval(sums: Sums, statistic: Statistic, *, seed: int = 0) -> Interval | N
     Returns:
         Its ends; None with fewer than two clips, or where most resamples leave the figure undefined.
     """
-    n = len(sums)
-    if n < 2:
-        return None
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
-    values = statistic(drawn @ sums)
+    return None if len(sums) < 2 else middle(statistic(resampled(len(sums), seed=seed) @ sums))
+
+
+def resampled(n: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
+    """(1000, n) how often each resample drew each of n."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+
+
+def middle(values: Sums) -> Interval | None:
+    """The middle 95 % of a figure's values in the resamples; None where most leave it undefined."""
     defined = values[np.isfinite(values)]
     if len(defined) < _ENOUGH * _RESAMPLES:
         return None

@@ -2,7 +2,7 @@
 
 Some people are never learned from, by lot of their pseudonym, so that each version can be compared with the one before on
 people whom neither has seen. What is compared is what an annotator would be shown: which agreed gestures have a proposal of
-their class that overlaps them by half, one to one, and how many proposals are none. Intervals are bootstrapped over people.
+their class that overlaps them by half, one to one, and how many proposals are none (annotate/measured.py).
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from annotate.intervals import Interval, Sums, f1, interval, ratio
-from annotate.matching import match
+from annotate.intervals import Interval, Sums, interval
+from annotate.measured import Measured, Ranked, f1_of, measure
 from annotate.propose import Propose, posed_clips, stage_of
 from annotate.spotters import RECORD, begun, newest_spotter, record_of
-from manifests.errors import BadInput, ItemFailed
+from manifests.errors import BadInput
 from manifests.ids import digest
 from manifests.parquet import write_text
 from manifests.tables import Row, rows_of
@@ -32,44 +30,10 @@ from models.spot.spotter import SpotSettings
 from models.spot.streams import Streams, read_streams
 from models.spot.train import SpotReport, train_spot
 
-__all__ = ["Measured", "Retrained", "measure", "retrain"]
+__all__ = ["Retrained", "retrain"]
 
-_TIOU = 0.5
 _SHARE = 0.2
 _LEAST = 4  # people, of whom one can be spared
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a model's proposals are worth on some people.
-
-    Attributes:
-        model: its version.
-        sums: (people, 3) matched proposals, gestures, proposals.
-    """
-
-    model: str
-    sums: Sums
-
-    @property
-    def found(self) -> float:
-        """Share of the gestures that were proposed."""
-        return float(_found(self.sums.sum(axis=0, keepdims=True))[0])
-
-    @property
-    def right(self) -> float:
-        """Share of the proposals that are a gesture."""
-        return float(_right(self.sums.sum(axis=0, keepdims=True))[0])
-
-    @property
-    def f1(self) -> float:
-        """Of both."""
-        return float(_f1(self.sums.sum(axis=0, keepdims=True))[0])
-
-    @property
-    def f1_interval(self) -> Interval | None:
-        """Over people; None with fewer than two."""
-        return interval(self.sums, _f1)
 
 
 @dataclass(frozen=True)
@@ -104,7 +68,7 @@ class Retrained:
         pairs = np.concatenate([self.before.sums, self.after.sums], axis=1)
 
         def gained(sums: Sums) -> Sums:
-            return np.asarray(_f1(sums[:, 3:]) - _f1(sums[:, :3]))
+            return np.asarray(f1_of(sums[:, 3:]) - f1_of(sums[:, :3]))
 
         return self.after.f1 - self.before.f1, interval(pairs, gained)
 
@@ -164,34 +128,6 @@ def retrain(
     return done
 
 
-def measure(stage: Propose, items: Iterable[Row], known: dict[str, list[Row]], people: dict[str, str]) -> Measured:
-    """What a stage proposes in some clips, beside their agreed gestures.
-
-    Args:
-        items: clips with poses, as `posed_clips` has them; those that the stage can't do count as without proposals.
-        known: the gestures of each clip.
-        people: whom each clip is of.
-    """
-    sums: dict[str, npt.NDArray[np.float64]] = defaultdict(lambda: np.zeros(3))
-    stage.setup()
-    for item in items:
-        clip = item["clip_id"]
-        try:
-            proposed = list(stage.process(item))
-        except ItemFailed:
-            proposed = []
-        truth = known.get(clip, [])
-        matched = 0
-        for label in {row["label"] for row in truth}:
-            a, b = (
-                np.array([(r["start"], r["end"]) for r in rows if r["label"] == label], dtype=np.int64).reshape(-1, 2)
-                for rows in (truth, proposed)
-            )
-            matched += len(match(a, b, _TIOU))
-        sums[people[clip]] += (matched, len(truth), len(proposed))
-    return Measured(stage.version, np.stack([sums[one] for one in sorted(sums)]) if sums else np.zeros((0, 3)))
-
-
 def _compared(
     workspace: Workspace, streams: Streams, before: Propose, after: Propose, measured: tuple[str, ...]
 ) -> tuple[Measured | None, Measured | None]:
@@ -233,6 +169,7 @@ def _record(done: Retrained, people: tuple[str, ...]) -> dict[str, object]:
         return {
             "model": one.model,
             **{name: _finite(value) for name, value in figures.items()},
+            "ranked": {name: [_finite(each.value), each.interval] for name, each in one.ranked.items()},
             "sums": one.sums.tolist(),
         }
 
@@ -253,7 +190,13 @@ def _as_recorded(folder: Path) -> Retrained:
 
     def measured(name: str) -> Measured | None:
         one = record[name]
-        return Measured(str(one["model"]), np.array(one["sums"]).reshape(-1, 3)) if isinstance(one, dict) else None
+        if not isinstance(one, dict):
+            return None
+        ranked = {
+            figure: Ranked(np.nan if value is None else float(value), None if ends is None else (ends[0], ends[1]))
+            for figure, (value, ends) in one.get("ranked", {}).items()  # earlier records have none
+        }
+        return Measured(str(one["model"]), np.array(one["sums"]).reshape(-1, 3), ranked)
 
     try:
         return Retrained(
@@ -279,15 +222,3 @@ def _texts(record: dict[str, object], name: str) -> list[str]:
 
 def _finite(value: object) -> object:
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _found(sums: Sums) -> Sums:
-    return ratio(sums[:, 0], sums[:, 1])
-
-
-def _right(sums: Sums) -> Sums:
-    return ratio(sums[:, 0], sums[:, 2])
-
-
-def _f1(sums: Sums) -> Sums:
-    return f1(np.stack([sums[:, 0], sums[:, 1] + sums[:, 2]], axis=1))

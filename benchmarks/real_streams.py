@@ -23,7 +23,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.metrics.spotting import (
+from manifests.errors import BadInput
+from models.augment import Augment
+from models.spot.detect import detect
+from models.spot.metrics import (
     Segments,
     average_precision,
     average_recall,
@@ -32,9 +35,6 @@ from benchmarks.metrics.spotting import (
     strict_found,
     top_by_clip,
 )
-from manifests.errors import BadInput
-from models.augment import Augment
-from models.spot.detect import detect
 from models.spot.spotter import SpotSettings, Spotter
 from models.spot.streams import Streams
 from models.spot.train import train_spot

@@ -14,9 +14,10 @@ if TYPE_CHECKING:  # a report is only read here; its room need not be loaded to 
     from annotate.annotators import Figure, Profile
     from annotate.assign import AssignReport
     from annotate.crowd_report import CrowdReport
+    from annotate.measured import Measured
     from annotate.practice import PracticeReport
     from annotate.queue import QueueReport
-    from annotate.retrain import Measured, Retrained
+    from annotate.retrain import Retrained
 
 __all__ = [
     "show_adjudication",
@@ -125,7 +126,7 @@ def show_retrained(done: Retrained) -> None:
             Text("Too few people to measure on any: what it gained isn't known. Four with gestures are enough.")
         )
     else:
-        columns = ["on " + ", ".join(done.people), "gestures found", "proposals right", "F1"]
+        columns = ["on " + ", ".join(done.people), "gestures found", "proposals right", "F1", "mAP", "at 0.5", "AR@10"]
         show_table("", columns, [_measured("before", done.before), _measured("after", done.after)])
         gain, ends = done.gain or (float("nan"), None)
         said = "" if ends is None else f", 95 % interval {ends[0]:+.3f} to {ends[1]:+.3f} over people"
@@ -135,7 +136,14 @@ def show_retrained(done: Retrained) -> None:
 
 def _measured(when: str, one: Measured) -> list[object]:
     ends = "" if one.f1_interval is None else " ({:.3f}–{:.3f})".format(*one.f1_interval)
-    return [f"{when}: {one.model}", f"{100 * one.found:.1f} %", f"{100 * one.right:.1f} %", f"{one.f1:.3f}{ends}"]
+    known = [one.ranked.get(name) for name in ("map", "map_tiou_0.5", "ar_10")]
+    return [
+        f"{when}: {one.model}",
+        f"{100 * one.found:.1f} %",
+        f"{100 * one.right:.1f} %",
+        f"{one.f1:.3f}{ends}",
+        *("–" if each is None else f"{each.value:.3f}" for each in known),
+    ]
 
 
 def _figure(figure: Figure) -> str:

@@ -12,19 +12,20 @@ import numpy.typing as npt
 from benchmarks.corpus import Corpus, Fold, many
 from benchmarks.methods import Method
 from benchmarks.metrics.intervals import Estimate, estimate, from_resamples, resample_people, sums_by_person
-from benchmarks.metrics.spotting import (
-    Segments,
-    average_precision,
-    average_recall,
-    greedy_hits,
-    lenient_found,
-    strict_found,
-    top_by_clip,
-)
 from benchmarks.recognise import number
 from benchmarks.scores import Result
 from manifests.errors import ItemFailed
 from manifests.tables import Row
+from models.spot.metrics import (
+    AVERAGE_NUMBERS,
+    TIOUS,
+    Segments,
+    average_recall,
+    lenient_found,
+    mean_average_precision,
+    strict_found,
+    top_by_clip,
+)
 from models.spot.streams import judged_clips
 
 NAME = "spotting"
@@ -33,10 +34,7 @@ WHAT = "Where in a clip is a gesture, and which? (Beyond the paper.)"
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-AVERAGE_NUMBERS = (1, 5, 10, 50, 100)
 _THRESHOLDS = 50
-_CELLS = 4_000_000  # numbers in memory at a time, in the resamples of average precision
 
 
 def requirements(corpus: Corpus) -> list[str]:
@@ -125,35 +123,9 @@ def _segments(rows: list[Row], places: dict[str, int], taxonomy: tuple[str, ...]
 def _average_precisions(true: Segments, found: Segments, person: Ints, n_people: int) -> dict[str, Estimate]:
     """Mean over the classes that have a true segment, at each overlap, and the mean of those."""
     times = np.concatenate([np.ones((1, n_people), dtype=np.int64), resample_people(n_people)])
-    by_tiou = []
-    for tiou in TIOUS:
-        by_class = []
-        for label in np.unique(true.label):
-            asked, given = true[true.label == label], found[found.label == label]
-            hits = greedy_hits(asked, given, tiou)
-            by_class.append(_weighted(hits, person[given.clip], person[asked.clip], times))
-        by_tiou.append(_mean_of_known(np.stack(by_class)))
-    values = np.stack([*by_tiou, _mean_of_known(np.stack(by_tiou))])
+    values = mean_average_precision(true, found, person, times)
     names = [*(f"map_tiou_{tiou}" for tiou in TIOUS), "map"]
     return {name: _estimate(row, n_people) for name, row in zip(names, values, strict=True)}
-
-
-def _weighted(hits: npt.NDArray[np.bool_], whose: Ints, asked_of: Ints, times: Ints) -> Floats:
-    """(m,) average precision with people counted `times` (m, people); a block of resamples in memory at a time."""
-    n_true = times[:, asked_of].sum(axis=1).astype(np.float64)
-    block = max(1, _CELLS // max(1, len(hits)))
-    parts = [slice(start, start + block) for start in range(0, len(times), block)]
-    return np.concatenate(
-        [average_precision(hits, times[part][:, whose].astype(float), n_true[part]) for part in parts]
-    )
-
-
-def _mean_of_known(values: Floats) -> Floats:
-    """Mean over the first axis without NaN; NaN where there is nothing else."""
-    known = np.isfinite(values)
-    total = np.where(known, values, 0.0).sum(axis=0)
-    n = known.sum(axis=0)
-    return np.asarray(np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0))
 
 
 def _estimate(values: Floats, n_people: int) -> Estimate:

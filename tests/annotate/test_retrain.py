@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from annotate.propose import Propose, propose
-from annotate.retrain import Measured, measure, retrain
+from annotate.propose import propose
+from annotate.retrain import retrain
 from annotate.spotters import newest_spotter, versions
 from manifests.errors import BadInput
 from manifests.ids import file_sha256
@@ -63,6 +63,8 @@ def test_versions_and_what_they_gain(tmp_path):
         again = retrain(workspace, small, quiet=True)
         assert (again.new, again.folder, again.version) == (False, first.folder, first.version)
         assert (again.after.f1, again.people) == (first.after.f1, first.people)
+        assert again.after.ranked == first.after.ranked
+        assert first.after.ranked["map"].value > first.before.ranked["map"].value
 
         propose(workspace, checkpoint=newest_spotter(workspace.root), workers=0, quiet=True)
         versions_there = {row["model_version"] for row in workspace.read("proposals").to_pylist()}
@@ -86,25 +88,6 @@ def test_versions_and_what_they_gain(tmp_path):
         for path in versions(workspace.root):
             assert one not in json.loads((path / "retrain.json").read_text())["learned_from"]
         assert retrain(workspace, small, quiet=True).learned[0] == 3
-
-
-def test_measured_by_hand():
-    class Says(Propose):
-        def process(self, item):
-            said = {"c0": [(0, 20, "touching_face"), (50, 60, "touching_jaw"), (50, 60, "touching_jaw")], "c1": []}
-            return [{"start": a, "end": b, "label": label} for a, b, label in said[item["clip_id"]]]
-
-    known = {
-        # Overlaps by 10 of 20; is met by the first of two; has another label; is not proposed.
-        "c0": [(5, 25, "touching_face"), (50, 60, "touching_jaw"), (0, 20, "touching_ears")],
-        "c1": [(0, 9, "touching_face")],
-    }
-    rows = {clip: [{"start": a, "end": b, "label": label} for a, b, label in some] for clip, some in known.items()}
-    found = measure(Says(), [{"clip_id": "c0"}, {"clip_id": "c1"}], rows, {"c0": "P1", "c1": "P2"})
-    # (5, 25) and (0, 20) share 15 frames of 25: 0.6.
-    assert found.sums.tolist() == [[2, 3, 3], [0, 1, 0]]
-    assert (found.found, found.right, found.f1) == (pytest.approx(2 / 4), pytest.approx(2 / 3), pytest.approx(4 / 7))
-    assert Measured("m", np.zeros((0, 3))).f1_interval is None
 
 
 def test_nothing_agreed_on(tmp_path):

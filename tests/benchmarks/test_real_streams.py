@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.metrics.spotting import Segments
 from benchmarks.real_streams import point_hits, read_gesture_phase, read_msrc12, segment_scores
 from manifests.errors import BadInput
+from models.spot.metrics import Segments
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.metrics.spotting import (
+from manifests.segments import temporal_iou
+from models.spot.metrics import (
     Segments,
     average_precision,
     average_recall,
@@ -14,7 +15,6 @@ from benchmarks.metrics.spotting import (
     strict_found,
     top_by_clip,
 )
-from manifests.segments import temporal_iou
 
 
 def segments(*rows):

@@ -1,4 +1,4 @@
-"""Spotting: where in a clip is a gesture, and which?
+"""What spotting is measured by: average precision, average recall, F1.
 
 Segments are half-open frame ranges `[start, end)` of a clip. The overlap of two is their temporal intersection over union
 (tIoU). Average precision follows ActivityNet: detections by falling score, each taking the free true segment of its class that
@@ -18,17 +18,24 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 from manifests.segments import temporal_iou
 
 __all__ = [
+    "AVERAGE_NUMBERS",
+    "TIOUS",
     "Segments",
     "average_precision",
     "average_recall",
     "greedy_hits",
     "lenient_found",
+    "mean_average_precision",
     "strict_found",
     "top_by_clip",
 ]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+AVERAGE_NUMBERS = (1, 5, 10, 50, 100)
+_CELLS = 4_000_000  # numbers in memory at a time, in the resamples of average precision
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,45 @@ def average_precision(hits: npt.NDArray[np.bool_], weights: Floats, n_true: Floa
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     gained = (weights * hits * envelope).sum(axis=1)
     return np.asarray(np.divide(gained, n_true, out=np.full(len(n_true), np.nan), where=n_true > 0))
+
+
+def mean_average_precision(true: Segments, found: Segments, person: Ints, times: Ints) -> Floats:
+    """(overlaps + 1, m) mean average precision at each of `TIOUS`, and last the mean of those, with people counted m ways.
+
+    The mean is over the classes that have a true segment; NaN where there is none.
+
+    Args:
+        found: detections, by falling score (`Segments.by_score`).
+        person: whom each clip is of.
+        times: (m, people) how often each person counts; a row of ones for the plain value.
+    """
+    by_tiou = []
+    for tiou in TIOUS:
+        by_class = []
+        for label in np.unique(true.label):
+            asked, given = true[true.label == label], found[found.label == label]
+            hits = greedy_hits(asked, given, tiou)
+            by_class.append(_weighted(hits, person[given.clip], person[asked.clip], times))
+        by_tiou.append(_mean_of_known(np.stack(by_class)) if by_class else np.full(len(times), np.nan))
+    return np.stack([*by_tiou, _mean_of_known(np.stack(by_tiou))])
+
+
+def _weighted(hits: npt.NDArray[np.bool_], whose: Ints, asked_of: Ints, times: Ints) -> Floats:
+    """(m,) average precision with people counted `times` (m, people); a block of resamples in memory at a time."""
+    n_true = times[:, asked_of].sum(axis=1).astype(np.float64)
+    block = max(1, _CELLS // max(1, len(hits)))
+    parts = [slice(start, start + block) for start in range(0, len(times), block)]
+    return np.concatenate(
+        [average_precision(hits, times[part][:, whose].astype(float), n_true[part]) for part in parts]
+    )
+
+
+def _mean_of_known(values: Floats) -> Floats:
+    """Mean over the first axis without NaN; NaN where there is nothing else."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    n = known.sum(axis=0)
+    return np.asarray(np.divide(total, n, out=np.full(total.shape, np.nan), where=n > 0))
 
 
 def top_by_clip(found: Segments, n: int) -> Segments:
