@@ -41,9 +41,13 @@ def show_recognition(out: Path, labels: int, result: Recognition) -> None:
 
 def show_spotting(out: Path, report: SpotReport) -> None:
     """Losses, what the calibration is worth, and whom it rests on."""
+    from models.spot.reliability import PLOT
+
     show_table("", list(report.metrics), [[f"{value:.3g}" for value in report.metrics.values()]])
     if report.held_out:
-        console.print(Text(f"Calibrated on {', '.join(report.held_out)}, from whom nothing else was learned."))
+        console.print(
+            Text(f"Calibrated on {', '.join(report.held_out)}, from whom nothing else was learned: {out / PLOT}")
+        )
     else:
         console.print(Text("Too few people to hold anyone out: the scores are not calibrated."))
     console.print(Text(f"Weights and log: {out}"))

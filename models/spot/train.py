@@ -24,31 +24,16 @@ from models.spot.calibration import Calibration, Judged, calibrate, expected_err
 from models.spot.chunks import chunks
 from models.spot.detect import detect
 from models.spot.network import SpotterNetwork
+from models.spot.reliability import PLOT, Reliability, draw_reliability, reliability_of
 from models.spot.spotter import KIND, SpotSettings, Spotter, load_spotter, save_spotter
 from models.spot.streams import Streams
 from models.spot.targets import Targets, distance_iou_loss, targets_of
 from models.trainer import fit, is_first_process
 
-__all__ = ["Reliability", "SpotReport", "train_spot"]
+__all__ = ["SpotReport", "train_spot"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-_BINS = 10
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How often candidates of a chance are right, on the held-out people; what a reliability plot shows.
-
-    Attributes:
-        chance: (bins,) mean chance of the candidates of each bin that has any.
-        right: (bins,) share of them that is right.
-        count: (bins,) how many they are.
-    """
-
-    chance: Floats
-    right: Floats
-    count: Ints
 
 
 @dataclass(frozen=True)
@@ -102,6 +87,8 @@ def train_spot(
 ) -> tuple[Spotter, SpotReport]:
     """Train a spotter and write `out/model.safetensors`; an unfinished run in `out` goes on where it was.
 
+    Where people were held out, `out/reliability.png` shows what the scores mean to them.
+
     Args:
         encoder: a pre-trained MG-FM whose features it sees beside the poses; it stands still.
         train: clips to learn from instead of the parts "train" and "val". Some people of them are held out.
@@ -153,6 +140,7 @@ def train_spot(
     if len(held):
         reliability, measured = _calibrated(spotter, streams, held, device, quiet)
         metrics |= measured
+        draw_reliability(reliability, Path(out) / PLOT)
     save_spotter(out, spotter, replace(card, metrics=metrics, step=settings.training.steps))
     (Path(out) / RESUME).unlink()
     return spotter, SpotReport(metrics, people, reliability)
@@ -241,13 +229,7 @@ def _calibrated(
     spotter.calibration = calibrate(judged, len(streams.classes))
     score, right = _pooled(judged)
     chance = spotter.calibration.chance(score)
-    place = np.minimum((chance * _BINS).astype(np.int64), _BINS - 1)
-    filled = np.unique(place)
-    reliability = Reliability(
-        np.array([chance[place == b].mean() for b in filled]),
-        np.array([right[place == b].mean() for b in filled]),
-        np.array([(place == b).sum() for b in filled], dtype=np.int64),
-    )
+    reliability = reliability_of(chance, right)
     reached = np.concatenate([part.found for part in judged])
     return reliability, {
         "held_out_recall": float((reached > 0).mean()) if len(reached) else 0.0,

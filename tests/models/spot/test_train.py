@@ -8,6 +8,7 @@ from manifests.errors import BadInput
 from models.checkpoints import MODEL, read_card, save_weights
 from models.spot.calibration import judge
 from models.spot.detect import detect
+from models.spot.reliability import PLOT
 from models.spot.spotter import load_spotter
 from models.spot.train import train_spot
 from tests.models.spot.conftest import FPS, settings, streams_of
@@ -31,6 +32,8 @@ def test_the_checkpoint_gives_the_same_detections(streams, trained):
     again, card = load_spotter(folder)
     assert card.kind == "spotter"
     assert card.metrics == pytest.approx(report.metrics)
+    assert report.reliability.count.sum() > 0
+    assert (folder / PLOT).stat().st_size > 5000
     one, two = (detect(model, streams.store, 4, FPS) for model in (spotter, again))
     np.testing.assert_array_equal(one.span, two.span)
     np.testing.assert_array_equal(one.scores, two.scores)
