@@ -22,7 +22,7 @@ from annotate.matching import match
 from annotate.weigh import weigh
 from benchmarks.simulator.crowd import CROWDS, simulate_crowd
 
-__all__ = ["Comparison", "compare", "f1_against_truth", "main"]
+__all__ = ["Comparison", "compare", "f1_against_truth", "main", "right"]
 
 
 class Labelled(Protocol):
@@ -57,13 +57,18 @@ def f1_against_truth(
     truth: Mapping[str, Sequence[Labelled]], found: Mapping[str, Sequence[Labelled]], tiou: float = 0.5
 ) -> float:
     """F1 of all clips' gestures, the same by place and label."""
-    right = marked = 0
+    marked = sum(len(known) + len(found.get(clip, ())) for clip, known in truth.items())
+    return 2 * right(truth, found, tiou) / marked
+
+
+def right(truth: Mapping[str, Sequence[Labelled]], found: Mapping[str, Sequence[Labelled]], tiou: float = 0.5) -> int:
+    """How many gestures were found, the same by place and label."""
+    count = 0
     for clip, known in truth.items():
         said = found.get(clip, ())
         pairs = match([(s.start, s.end) for s in known], [(s.start, s.end) for s in said], tiou)
-        right += sum(known[i].label == said[j].label for i, j in pairs)
-        marked += len(known) + len(said)
-    return 2 * right / marked
+        count += sum(known[i].label == said[j].label for i, j in pairs)
+    return count
 
 
 def compare(crowd: str, *, per_clip: int = 5, clips: int = 200, seeds: Sequence[int] = range(10)) -> Comparison:

@@ -7,7 +7,7 @@ model is told so. An error of label goes to a class of the same body part.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from annotate.opinions import Opinion, Segment
 from manifests.taxonomy import CLASSES, LABELS, by_label
 
-__all__ = ["CROWDS", "KINDS", "Crowd", "Kind", "simulate_crowd"]
+__all__ = ["CROWDS", "KINDS", "Crowd", "Kind", "invented", "overlap", "seen", "simulate_crowd"]
 
 N_FRAMES = 500
 _GESTURES = 3.0  # a clip, on average
@@ -32,6 +32,7 @@ class Kind:
         jitter: standard deviation of a boundary, in frames.
         invents: gestures a clip that aren't there.
         copies: share of the proposals submitted as they stand, without looking.
+        yields: chance of leaving a proposal as it is although it looked wrong; only `annotator.annotate` knows of it.
         spams: answers without looking at all.
     """
 
@@ -40,13 +41,14 @@ class Kind:
     jitter: float
     invents: float
     copies: float
+    yields: float = 0.0
     spams: bool = False
 
 
 KINDS = {
-    "careful": Kind(misses=0.08, confuses=0.08, jitter=2.5, invents=0.1, copies=0.05),
-    "hasty": Kind(misses=0.30, confuses=0.22, jitter=5.0, invents=0.3, copies=0.15),
-    "anchored": Kind(misses=0.35, confuses=0.15, jitter=4.0, invents=0.1, copies=0.85),
+    "careful": Kind(misses=0.08, confuses=0.08, jitter=2.5, invents=0.1, copies=0.05, yields=0.05),
+    "hasty": Kind(misses=0.30, confuses=0.22, jitter=5.0, invents=0.3, copies=0.15, yields=0.15),
+    "anchored": Kind(misses=0.35, confuses=0.15, jitter=4.0, invents=0.1, copies=0.85, yields=0.4),
     "spammer": Kind(misses=1.0, confuses=1.0, jitter=0.0, invents=2.0, copies=0.3, spams=True),
 }
 
@@ -112,9 +114,9 @@ def _proposals(
     clip: str, truth: Sequence[Segment], difficulty: Mapping[Segment, float], rng: np.random.Generator
 ) -> list[dict[str, Any]]:
     """A middling model: it finds three of four gestures, calls two of three of these right, and invents one a clip."""
-    seen = [segment for segment in truth if rng.random() > min(0.95, 0.25 * difficulty[segment])]
-    proposed = [_seen(segment, min(0.95, 0.33 * difficulty[segment]), 5.0, rng) for segment in seen]
-    proposed += [_invented(rng) for _ in range(int(rng.poisson(1.0)))]
+    noticed = [segment for segment in truth if rng.random() > min(0.95, 0.25 * difficulty[segment])]
+    proposed = [seen(segment, min(0.95, 0.33 * difficulty[segment]), 5.0, N_FRAMES, rng) for segment in noticed]
+    proposed += [invented(N_FRAMES, rng) for _ in range(int(rng.poisson(1.0)))]
     return [
         {"proposal_id": f"{clip}-{i}", "clip_id": clip, "start": s.start, "end": s.end, "label": s.label}
         for i, s in enumerate(proposed)
@@ -139,36 +141,39 @@ def _says(
         hard = difficulty[segment]
         if rng.random() < min(0.98, kind.misses * hard):
             continue
-        seen = _seen(segment, min(0.95, kind.confuses * hard), kind.jitter, rng)
-        if not any(_overlap(seen, other) for other in copied):  # what was copied stands there already
-            near = next((row for row in shown if _overlap(seen, Segment(row["start"], row["end"], row["label"]))), None)
-            found.append(Segment(seen.start, seen.end, seen.label, from_proposal=near["proposal_id"] if near else None))
-    found += [_invented(rng) for _ in range(int(rng.poisson(kind.invents)))]
+        mark = seen(segment, min(0.95, kind.confuses * hard), kind.jitter, N_FRAMES, rng)
+        if not any(overlap(mark, other) for other in copied):  # what was copied stands there already
+            near = next((row for row in shown if overlap(mark, Segment(row["start"], row["end"], row["label"]))), None)
+            found.append(replace(mark, from_proposal=near["proposal_id"] if near else None))
+    found += [invented(N_FRAMES, rng) for _ in range(int(rng.poisson(kind.invents)))]
     return Opinion(
         who, "gesture" if found else "nothing", tuple(sorted(found, key=lambda s: (s.start, s.end, s.label)))
     )
 
 
-def _seen(segment: Segment, confuses: float, jitter: float, rng: np.random.Generator) -> Segment:
+def seen(segment: Segment, confuses: float, jitter: float, n_frames: int, rng: np.random.Generator) -> Segment:
+    """A gesture as somebody marks it: boundaries off by `jitter` frames (a standard deviation), perhaps another label."""
     by = rng.normal(0, jitter, size=2).round().astype(int)
-    start = int(np.clip(segment.start + by[0], 0, N_FRAMES - 2))
-    end = int(np.clip(segment.end + by[1], start + 1, N_FRAMES))
+    start = int(np.clip(segment.start + by[0], 0, n_frames - 2))
+    end = int(np.clip(segment.end + by[1], start + 1, n_frames))
     label = _neighbour(segment.label, rng) if rng.random() < confuses else segment.label
     return Segment(start, end, label)
 
 
-def _invented(rng: np.random.Generator) -> Segment:
+def invented(n_frames: int, rng: np.random.Generator) -> Segment:
+    """A gesture that isn't there, in a clip of so many frames (at least 60)."""
     length = int(rng.integers(*_LENGTHS))
-    start = int(rng.integers(0, N_FRAMES - length))
+    start = int(rng.integers(0, n_frames - length))
     return Segment(start, start + length, str(rng.choice(LABELS)))
+
+
+def overlap(a: Segment, b: Segment) -> bool:
+    """Whether more than half of the shorter one is in both."""
+    shared = min(a.end, b.end) - max(a.start, b.start)
+    return 2 * shared > min(a.end - a.start, b.end - b.start)
 
 
 def _neighbour(label: str, rng: np.random.Generator) -> str:
     part = by_label(label).body_part
     others = [c.label for c in CLASSES if c.body_part == part and c.label != label]
     return str(rng.choice(others or [other for other in LABELS if other != label]))
-
-
-def _overlap(a: Segment, b: Segment) -> bool:
-    shared = min(a.end, b.end) - max(a.start, b.start)
-    return 2 * shared > min(a.end - a.start, b.end - b.start)
