@@ -22,7 +22,8 @@ import ffmpeg
 import numpy as np
 import numpy.typing as npt
 
-from collector.clips import count_frames, encoding
+from collector.clips import encoding
+from collector.counting import count_frames
 from collector.engine import Retry, StageReport, run_stage
 from collector.faces import Faces, FoundBy, find_faces
 from collector.frames import run_decoder

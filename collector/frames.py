@@ -42,12 +42,16 @@ class Timeline:
         pts: (frames,) int64, ascending, in units of `time_base` seconds.
         end_pts: when the last frame ends.
         keyframes: (keyframes,) int64, ascending: where decoding can start; empty if that isn't known.
+        closed: (closed,) int64, ascending: keyframes after which, in the file too, only frames come that are shown later.
+        plain: the picture is such that a clip can have it as it is (`collector.copying`).
     """
 
     pts: npt.NDArray[np.int64]
     end_pts: int
     time_base: Fraction
     keyframes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    closed: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    plain: bool = False
 
     @property
     def start_pts(self) -> int:
@@ -103,12 +107,13 @@ def read_timeline(path: Path | str) -> Timeline:
     Raises:
         UnreadableVideo: no video can be read from the file.
     """
-    pts, time_base, keyframes = packet_times(path)
+    times = packet_times(path)
+    pts, time_base = times.pts, times.time_base
     if len(pts) == 0:
         raise UnreadableVideo(f"{Path(path).name}: the file holds no frame", kind="no_picture")
     last = int(pts[-1])
     length = last - int(pts[-2]) if len(pts) > 1 else max(1, round(1 / (25 * time_base)))
-    return Timeline(pts.astype(np.int64), last + length, time_base, keyframes)
+    return Timeline(pts, last + length, time_base, times.keyframes, times.closed, times.plain)
 
 
 def open_stretch(

@@ -1,4 +1,4 @@
-"""What a video file holds, and whether it is whole, by its container alone: nothing is decoded.
+"""What a video file holds, and whether it is whole, by its container alone: nothing is decoded, unless the container is silent.
 
 Files come from the network, so ffprobe may open this one file and nothing else: no playlist that names other files, and no
 protocol but `file`.
@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from manifests.errors import Unavailable, UnreadableVideo
 
-__all__ = ["SAFE_INPUT", "Media", "packet_times", "probe"]
+__all__ = ["SAFE_INPUT", "Media", "PacketTimes", "packet_times", "probe"]
 
 # Demuxers that read one file. Those that open what the file names (hls, dash, concat, …) are left out; so are the formats of
 # still pictures and of text. Sound alone is let in, so that its file can be called what it is.
@@ -67,6 +67,26 @@ class Media:
     n_streams: int
 
 
+@dataclass(frozen=True)
+class PacketTimes:
+    """When each frame of a video is shown, by its container.
+
+    Attributes:
+        pts: (frames,) int64 presentation time stamps, ascending.
+        time_base: the seconds that one unit stands for.
+        keyframes: (keyframes,) int64, ascending, where decoding can start.
+        closed: (closed,) int64, ascending: those of the keyframes after which only frames come that are shown later.
+        plain: H.264 in yuv420p, upright, of whole frames, square pixels and an even size, in MP4, whose index says where
+            and when each packet is.
+    """
+
+    pts: npt.NDArray[np.int64]
+    time_base: Fraction
+    keyframes: npt.NDArray[np.int64]
+    closed: npt.NDArray[np.int64]
+    plain: bool
+
+
 def probe(path: Path | str) -> Media:
     """Read what a video file holds, and check that it holds as much as it promises.
 
@@ -80,6 +100,8 @@ def probe(path: Path | str) -> Media:
     packets = _read_packets(path, int(stream["index"]))
     time_base = Fraction(stream["time_base"])
     pts = np.sort(np.frombuffer(packets.pts, dtype=np.int64))
+    if packets.untimed and stream.get("has_b_frames"):
+        pts = _decoded_times(path, int(stream["index"]))[0]
     if len(pts) == 0 or not stream.get("width"):
         raise UnreadableVideo(f"{path.name}: the file says it has a picture, but holds no frame of it", "truncated")
     _check_whole(path, head, stream, packets)
@@ -104,22 +126,29 @@ def probe(path: Path | str) -> Media:
     )
 
 
-def packet_times(path: Path | str) -> tuple[npt.NDArray[np.int64], Fraction, npt.NDArray[np.int64]]:
-    """When each frame of a video is shown, by its container.
+def packet_times(path: Path | str) -> PacketTimes:
+    """Read the time stamps of a video, and which frames are keyframes.
 
-    Returns:
-        (frames,) int64 presentation time stamps, ascending; the seconds that one unit stands for; and the time stamps of the
-        keyframes, ascending, where decoding can start.
+    An MPEG program stream has stamps for some of its frames only. Where frames are coded in another order than they are shown,
+    the rest can't be told from the order of packets, and the video is decoded to learn them.
 
     Raises:
         UnreadableVideo: of kind empty, not_video or no_picture.
         Unavailable: ffprobe is missing.
     """
     path = Path(path)
-    stream = _picture(path, _head(path))
+    head = _head(path)
+    stream = _picture(path, head)
     packets = _read_packets(path, int(stream["index"]))
-    pts, keyframes = (np.sort(np.frombuffer(times, dtype=np.int64)) for times in (packets.pts, packets.keyframes))
-    return pts, Fraction(stream["time_base"]), keyframes
+    if packets.untimed and stream.get("has_b_frames"):
+        pts, keyframes = _decoded_times(path, int(stream["index"]))
+        return PacketTimes(pts, Fraction(stream["time_base"]), keyframes, keyframes[:0], plain=False)
+    coded, keyframes = (np.frombuffer(times, dtype=np.int64) for times in (packets.pts, packets.keyframes))
+    earliest = np.minimum.accumulate(coded[::-1])[::-1]  # of what the file holds from each packet on
+    closed = coded[np.isin(coded, keyframes) & (earliest == coded)]
+    return PacketTimes(
+        np.sort(coded), Fraction(stream["time_base"]), np.sort(keyframes), np.sort(closed), _is_plain(head, stream)
+    )
 
 
 # --- the head ----------------------------------------------------------------------------------------------------------
@@ -173,15 +202,31 @@ def _pixel_shape(stream: dict[str, Any], turned: bool) -> Fraction:
     return 1 / shape if turned else shape
 
 
+def _is_plain(head: dict[str, Any], stream: dict[str, Any]) -> bool:
+    return (
+        "mp4" in head["format"]["format_name"].split(",")
+        and (stream.get("codec_name"), stream.get("pix_fmt")) == ("h264", "yuv420p")
+        and stream.get("field_order", "unknown") == "progressive"
+        and _rotation(stream) == 0
+        and _pixel_shape(stream, turned=False) == 1
+        and not (int(stream["width"]) % 2 or int(stream["height"]) % 2)
+    )
+
+
 # --- the packets -------------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class _Packets:
-    """What the packets tell: time stamps of the shown frames and of keyframes, and where each stream ends, in seconds."""
+    """What the packets tell: time stamps of the shown frames and of keyframes, and where each stream ends, in seconds.
+
+    Attributes:
+        untimed: some frame has no presentation time, so that its decoding time stands for it.
+    """
 
     pts: array[int]
     keyframes: array[int]
+    untimed: bool
     last_duration: int
     ends: dict[int, float]
     complaints: str
@@ -195,7 +240,7 @@ def _read_packets(path: Path, stream: int) -> _Packets:
     pts: array[int] = array("q")
     keyframes: array[int] = array("q")
     ends: dict[int, float] = {}
-    last, last_duration = None, 0
+    last, last_duration, untimed = None, 0, False
     # ffprobe may complain of every packet, and would stand still if nobody emptied its pipe; a file takes it all.
     with tempfile.TemporaryFile() as complaints:
         try:
@@ -217,13 +262,35 @@ def _read_packets(path: Path, stream: int) -> _Packets:
                 ends[int(index)] = max(end, ends.get(int(index), end))
                 # "D": outside the edit list, decoded but never shown.
                 if int(index) == stream and "D" not in flags:
+                    untimed |= shown == "N/A"
                     pts.append(int(when))
                     if "K" in flags:
                         keyframes.append(int(when))
                     if last is None or int(when) > last:
                         last, last_duration = int(when), 0 if length == "N/A" else int(length)
         complaints.seek(0)
-        return _Packets(pts, keyframes, last_duration, ends, complaints.read(1 << 20).decode(errors="replace"))
+        said = complaints.read(1 << 20).decode(errors="replace")
+        return _Packets(pts, keyframes, untimed, last_duration, ends, said)
+
+
+def _decoded_times(path: Path, stream: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Time stamps of all frames and of keyframes, ascending, as the decoder gives them."""
+    entries = "frame=key_frame,best_effort_timestamp"
+    options = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
+    command = ["ffprobe", "-v", "quiet", "-threads", "0", "-select_streams", str(stream), "-show_entries", entries]
+    try:
+        done = subprocess.run(
+            [*command, "-of", "compact=p=0:nk=1:s=,", *options, f"file:{path}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise _no_ffprobe() from None
+    frames = [line.split(",")[:2] for line in done.stdout.splitlines() if line.count(",")]
+    pts = np.array([int(when) for _, when in frames if when != "N/A"], np.int64)
+    keyframes = np.array([int(when) for key, when in frames if when != "N/A" and key == "1"], np.int64)
+    return np.sort(pts), np.sort(keyframes)
 
 
 def _check_whole(path: Path, head: dict[str, Any], stream: dict[str, Any], packets: _Packets) -> None:

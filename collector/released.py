@@ -24,7 +24,7 @@ def clip_frames(release: Release) -> Iterator[tuple[str, tuple[str, ...]]]:
         if row["path"] is None or not (path := release.path / row["path"]).is_file():
             continue
         try:
-            frames = len(packet_times(path)[0])
+            frames = len(packet_times(path).pts)
         except UnreadableVideo:
             unreadable.append(row["clip_id"])
         else:

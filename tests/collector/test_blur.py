@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from collector.blur import blur_faces, hide
-from collector.clips import count_frames
+from collector.counting import count_frames
 from collector.engine import Retry
 from manifests.ids import file_sha256
 from manifests.poses import Poses, write_poses

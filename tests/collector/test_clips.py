@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.clips import constant_rate, count_frames, cut, expected_frames
+from collector.clips import constant_rate, cut, expected_frames
+from collector.counting import count_frames
 from collector.frames import Timeline, read_timeline
 from manifests.errors import UnreadableVideo
 from manifests.ids import file_sha256

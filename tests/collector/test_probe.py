@@ -56,7 +56,8 @@ def test_variable_rate(media: Path, tmp_path: Path) -> None:
     select = r"select=lt(n\,40)+not(mod(n\,3))"
     ffmpeg("-i", media / "front.mp4", "-an", "-vf", select, "-fps_mode", "vfr", tmp_path / "a.mp4")
     found = probe(tmp_path / "a.mp4")
-    pts, time_base, _ = packet_times(tmp_path / "a.mp4")
+    times = packet_times(tmp_path / "a.mp4")
+    pts, time_base = times.pts, times.time_base
     expected = [n * 40 for n in range(100) if n < 40 or n % 3 == 0]
     assert found.variable_fps
     assert found.n_frames == len(expected) == 60
@@ -64,9 +65,22 @@ def test_variable_rate(media: Path, tmp_path: Path) -> None:
 
 
 def test_times_are_ascending_whatever_the_coding_order(media: Path) -> None:
-    pts, time_base, _ = packet_times(media / "front.mp4")
-    assert pts.dtype == np.int64
-    np.testing.assert_array_equal(np.diff(pts) * time_base, np.full(99, Fraction(1, 25)))
+    times = packet_times(media / "front.mp4")
+    assert times.pts.dtype == np.int64
+    np.testing.assert_array_equal(np.diff(times.pts) * times.time_base, np.full(99, Fraction(1, 25)))
+
+
+def test_a_program_stream_tells_only_some_times(media: Path, tmp_path: Path) -> None:
+    """Of frames that come in another order than they are shown; what it says of the others is when they are decoded."""
+    ffmpeg("-i", media / "front.mp4", "-an", "-c:v", "mpeg2video", "-bf", "2", "-g", "20", tmp_path / "a.mpg")
+    command = ["ffprobe", "-v", "error", "-show_entries", "packet=pts", "-of", "csv=p=0", str(tmp_path / "a.mpg")]
+    assert "N/A" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    times = packet_times(tmp_path / "a.mpg")
+    np.testing.assert_array_equal(np.diff(times.pts), np.full(99, 3600))
+    assert times.keyframes[0] == times.pts[0]
+    assert len(times.keyframes) >= 5
+    assert np.isin(times.keyframes, times.pts).all()
+    assert not probe(tmp_path / "a.mpg").variable_fps
 
 
 def test_rotation_and_pixel_shape(media: Path, tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ ENCODERS = {
     "x265": ["-c:v", "libx265", "-x265-params", "log-level=error"],
     "MPEG-4": ["-c:v", "mpeg4", "-q:v", "4", "-bf", "2", "-sc_threshold", "1000000000"],
     "MPEG-2": ["-c:v", "mpeg2video", "-q:v", "4", "-bf", "2", "-sc_threshold", "1000000000"],
+    "program stream": ["-c:v", "mpeg2video", "-q:v", "4", "-bf", "2", "-sc_threshold", "1000000000", "-f", "mpeg"],
     "VP9": ["-c:v", "libvpx-vp9", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "8"],
 }
 

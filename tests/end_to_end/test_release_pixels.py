@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.clips import count_frames
+from collector.counting import count_frames
 from manifests.ids import file_sha256
 from manifests.release import open_release
 from manifests.tables import TABLES, from_rows
