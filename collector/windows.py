@@ -2,14 +2,13 @@
 
 A press conference is minutes long, and a task should be done in one sitting. So a long clip is shown in windows of about a
 minute. Neighbours overlap, so that a gesture at a border is seen whole in one of them. A window begins and ends at a keyframe
-of its clip (our clips have one a second): its packets are copied, so it costs neither time nor quality, and is exact to the
-frame. A clip that is short enough is its own window.
+of its clip (our clips have one a second, or as the source has them): its packets are copied, so it costs neither time nor
+quality, and is exact to the frame. A clip that is short enough is its own window.
 """
 
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,13 +16,12 @@ from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
-import ffmpeg
 import numpy as np
-import numpy.typing as npt
 
+from collector.copying import copy_packets
 from collector.engine import Retry, StageReport, run_stage
-from collector.probe import SAFE_INPUT
-from manifests.errors import BadInput, ClipMismatch, ItemFailed, Unavailable, UnreadableVideo
+from collector.frames import Timeline, read_timeline
+from manifests.errors import BadInput, ClipMismatch, ItemFailed, Unavailable
 from manifests.ids import digest
 from manifests.parquet import replacing
 from manifests.provenance import made_by
@@ -33,6 +31,7 @@ from manifests.workspace import Workspace
 __all__ = ["WINDOWS_FOLDER", "CutWindows", "cut_windows", "plan_windows"]
 
 WINDOWS_FOLDER = "windows"
+_VERSION = 2  # of how windows are cut; those of version 1 began some frames late on a player's clock
 _ALONE = 1.5  # times the length of a window: a clip up to this is not cut
 
 
@@ -94,7 +93,7 @@ class CutWindows:
         return str(item["clip_id"])
 
     def fingerprint(self, item: Row) -> str:
-        return digest(item["sha256"], item["path"], _folder(item), self.length_s, self.overlap_s)
+        return digest(item["sha256"], item["path"], _folder(item), self.length_s, self.overlap_s, _VERSION)
 
     def setup(self) -> None:
         for tool in ("ffmpeg", "ffprobe"):
@@ -105,11 +104,12 @@ class CutWindows:
         clip = Path(self.root, item["path"])
         if not clip.is_file():
             raise ItemFailed(f"{item['path']}: the file is gone. Cut it again (mgcollect segment).", kind="missing")
-        for start, end in self._plan(item, clip):
+        timeline, windows = self._plan(item, clip)
+        for start, end in windows:
             path = str(item["path"])
-            if (start, end) != (0, item["n_frames"]):
+            if timeline and (start, end) != (0, item["n_frames"]):
                 path = f"{_folder(item)}/{start:07d}-{end:07d}.mp4"
-                _copy(clip, start, end, Fraction(item["fps_num"], item["fps_den"]), Path(self.root, path))
+                _copy(clip, timeline, start, end, Path(self.root, path))
             yield {
                 "clip_id": item["clip_id"],
                 "start": start,
@@ -118,15 +118,17 @@ class CutWindows:
                 "made_by": made_by("ffmpeg"),
             }
 
-    def _plan(self, item: Row, clip: Path) -> list[tuple[int, int]]:
+    def _plan(self, item: Row, clip: Path) -> tuple[Timeline | None, list[tuple[int, int]]]:
         fps = Fraction(item["fps_num"], item["fps_den"])
         length = max(1, round(self.length_s * fps))
         if not self.length_s or item["n_frames"] <= _ALONE * length:
-            return [(0, item["n_frames"])]  # nothing need be read
-        keys, n_frames = _keyframes(clip)
+            return None, [(0, item["n_frames"])]  # nothing need be read
+        timeline = read_timeline(clip)
+        n_frames = len(timeline.pts)
         if n_frames != item["n_frames"]:
             raise ClipMismatch(clip, item["n_frames"], n_frames)
-        return plan_windows(n_frames, keys.tolist(), length=length, overlap=round(self.overlap_s * fps))
+        keys = np.searchsorted(timeline.pts, timeline.closed)
+        return timeline, plan_windows(n_frames, keys.tolist(), length=length, overlap=round(self.overlap_s * fps))
 
 
 def cut_windows(
@@ -166,51 +168,13 @@ def _folder(clip: Row) -> str:
     return f"{WINDOWS_FOLDER}/{clip['video_id']}/{clip['clip_id']}"
 
 
-def _keyframes(clip: Path) -> tuple[npt.NDArray[np.int64], int]:
-    """Which frames of a clip are keyframes, in the order in which they are shown, and how many frames it has."""
-    options = [word for name, value in SAFE_INPUT.items() for word in (f"-{name}", value)]
-    command = [
-        "ffprobe",
-        "-v",
-        "error",
-        "-select_streams",
-        "V:0",
-        "-show_entries",
-        "packet=pts,flags",
-        "-of",
-        "csv=p=0",
-    ]
-    done = subprocess.run([*command, *options, f"file:{clip}"], capture_output=True, text=True, check=False)
-    packets = [line.split(",") for line in done.stdout.splitlines() if line and not line.startswith("N/A")]
-    shown = np.array(sorted((int(pts), "K" in flags) for pts, flags, *_ in packets), np.int64).reshape(-1, 2)
-    if done.returncode != 0 or len(shown) == 0:
-        reason = (done.stderr.strip().splitlines() or ["it holds no frame"])[-1]
-        raise UnreadableVideo(f"{clip.name}: ffprobe failed ({reason})", kind="damaged")
-    return np.flatnonzero(shown[:, 1]), len(shown)
-
-
-def _copy(clip: Path, start: int, end: int, fps: Fraction, out: Path) -> None:
+def _copy(clip: Path, timeline: Timeline, start: int, end: int, out: Path) -> None:
     """Write frames `[start, end)` of a clip, from keyframe to keyframe, by copying its packets."""
-    # Half a frame late, so that a rounded time stamp can't make it begin a group of pictures too early.
-    seek = f"{float((start + Fraction(1, 2)) / fps):.6f}" if start else "0"
+    wanted = timeline.pts[start:end].tolist()
     with replacing(out) as temporary:
-        output = ffmpeg.input(f"file:{clip}", ss=seek, **SAFE_INPUT)["V:0"].output(
-            str(temporary),
-            vcodec="copy",
-            vframes=end - start,
-            avoid_negative_ts="make_zero",
-            map_metadata=-1,
-            fflags="+bitexact",
-            movflags="+faststart",
-        )
-        command = output.global_args("-nostdin", "-v", "error").overwrite_output().compile()
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise UnreadableVideo(f"{clip.name}: ffmpeg failed ({reason})", kind="damaged")
-        _, found = _keyframes(temporary)
-        if found != end - start:
-            raise ClipMismatch(out, end - start, found)
+        found = copy_packets(clip, timeline, wanted[0], len(wanted), temporary)
+        if found != wanted or len(read_timeline(temporary).pts) != len(wanted):
+            raise ClipMismatch(out, len(wanted), len(set(found) & set(wanted)))
 
 
 def _remove_stale(workspace: Workspace) -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.clips import count_frames
+from collector.counting import count_frames
+from collector.frames import read_timeline
 from collector.windows import cut_windows, plan_windows
 from manifests.errors import BadInput
 from manifests.tables import TABLES, from_rows
@@ -90,6 +91,8 @@ def test_windows_hold_the_clips_own_pictures(film, tmp_path):
             path = workspace.path_of(r["path"])
             assert count_frames(path) == r["end"] - r["start"]
             np.testing.assert_array_equal(pictures(path), whole[r["start"] : r["end"]])
+            times = read_timeline(path)  # from 0, or an annotator's player would count its frames from elsewhere
+            assert [pts * times.time_base * FPS for pts in times.pts.tolist()] == list(range(r["end"] - r["start"]))
 
         # Of another length: what was cut before goes.
         assert cut_windows(workspace, length_s=0, quiet=True).ok == 1
