@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -78,8 +80,14 @@ class Segment:
         timeline = read_timeline(source)
         model = load_pose_model(self.weights.path, self.device, self.threads)
         shots = find_shots(source, timeline, self.threads)
-        for stretch in find_stretches(source, timeline, shots, model, self.limits):
-            yield self._row(item, source, timeline, stretch)
+        stretches = find_stretches(source, timeline, shots, model, self.limits)
+        # While one clip is cut, the next stretch is looked for, or cut too.
+        with ThreadPoolExecutor(self.threads or len(os.sched_getaffinity(0))) as pool:
+            try:
+                jobs = [pool.submit(self._row, item, source, timeline, stretch) for stretch in stretches]
+                yield from (job.result() for job in jobs)
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def _row(self, video: Row, source: Path, timeline: Timeline, stretch: Stretch) -> Row:
         """Cut a stretch, if it is to be kept, and describe it."""

@@ -21,8 +21,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from scenedetect import AdaptiveDetector, FrameTimecode
-from scenedetect.common import Timecode
 
 from collector.flashes import without_flashes
 from collector.frames import Frame, Timeline, read_frames, read_timeline
@@ -150,6 +148,10 @@ def _together(places: Iterable[Place], apart: int) -> list[Place]:
 
 def _decide(frames: Iterable[Frame], timeline: Timeline) -> Iterator[int]:
     """Time stamps of the cuts among frames that follow each other without a gap."""
+    # Only here, because it takes a fifth of a second to load, and that goes beside the first decoding.
+    from scenedetect import AdaptiveDetector, FrameTimecode
+    from scenedetect.common import Timecode
+
     rate = Fraction(len(timeline.pts)) / ((timeline.end_pts - timeline.start_pts) * timeline.time_base)
     detector = AdaptiveDetector(
         adaptive_threshold=RATIO, min_content_val=SMALL_CHANGE, window_width=WINDOW, min_scene_len=0
