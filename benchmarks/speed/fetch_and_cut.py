@@ -8,7 +8,8 @@ Both start from a list of addresses and end with clips on the disk, and every se
 - video2dataset: downloads, PySceneDetect's content detector, clips by ffmpeg. "copy" cuts at keyframes only, "exact" encodes
   again. Two processes, a shard of ten links each; its other settings are its defaults.
 - mgcollect cut: `mgcollect fetch`, then shots and clips as `mgcollect segment` makes them (frame-exact, each verified by
-  decoding), of every shot and without looking for the player.
+  decoding; copied where a shot begins and ends at keyframes), of every shot and without looking for the player. `--fixed` gives
+  all sides films whose shots don't, of which we copy nothing.
 - mgcollect: `mgcollect fetch` and `mgcollect segment`, which also finds the player, and cuts only what shows him.
 """
 
@@ -74,12 +75,14 @@ class Side:
     """What one side took, round by round, and what it left.
 
     Attributes:
+        links: that it was given.
         seconds, cpu_s: on the clock, and of all processors together.
         failed: links of which it made nothing.
         clips: files that it cut.
     """
 
     name: str
+    links: int
     seconds: list[float]
     cpu_s: list[float]
     failed: int = 0
@@ -88,7 +91,7 @@ class Side:
     @property
     def links_s(self) -> float:
         """Links a second, by the median round."""
-        return _LINKS / statistics.median(self.seconds)
+        return self.links / statistics.median(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,9 @@ def main() -> None:
     parser.add_argument("--video2dataset", metavar="PYTHON", help="the Python that has video2dataset 1.3.0")
     parser.add_argument("--exact", action="store_true", help="also its exact cutting, which takes minutes")
     parser.add_argument("--only", nargs="+", help="sides to run, by name")
+    parser.add_argument("--links", type=int, default=_LINKS)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--fixed", action="store_true", help="films with keyframes at equal distances, not at cuts")
     parser.add_argument("--films", type=Path, help="keep the films there")
     parser.add_argument("--cut", type=Path, metavar="DATASET", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -205,9 +210,9 @@ def main() -> None:
 def _measure(folder: Path, options: Any, sides: dict[str, Callable[[Side, Path, list[str]], None]]) -> list[Side]:
     films = options.films or folder
     films.mkdir(parents=True, exist_ok=True)
-    found = {name: Side(name, [], []) for name in sides if not options.only or name in options.only}
-    with UnsteadySite(pieces(films, _LINKS, _SECONDS)) as site:
-        addresses = [site.address(number) for number in numbers(_LINKS)]
+    found = {name: Side(name, options.links, [], []) for name in sides if not options.only or name in options.only}
+    with UnsteadySite(pieces(films, options.links, _SECONDS, fixed=options.fixed)) as site:
+        addresses = [site.address(number) for number in numbers(options.links)]
         for number in range(options.rounds):
             for name, side in found.items():
                 place = folder / f"{name}-{number}".replace(" ", "-")

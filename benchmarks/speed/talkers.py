@@ -9,6 +9,8 @@ from pathlib import Path
 __all__ = ["conferences", "long_film", "pieces"]
 
 _ENCODED = ("-an", "-c:v", "libx264", "-preset", "veryfast", "-threads", "2", "-pix_fmt", "yuv420p")
+# As large sites encode: a keyframe each five seconds, and none where the picture changes.
+_FIXED = ("-x264-params", "scenecut=0:keyint=125:min-keyint=125")
 _LARGE = "fps=25,scale=1280:720:flags=bicubic,setsar=1"
 
 
@@ -19,11 +21,12 @@ def conferences(folder: Path) -> list[Path]:
     return [Path(line) for line in done.stdout.splitlines()]
 
 
-def pieces(folder: Path, count: int, seconds: float, *, large: bool = True) -> list[Path]:
+def pieces(folder: Path, count: int, seconds: float, *, large: bool = True, fixed: bool = False) -> list[Path]:
     """So many films of so many seconds, each another piece of a conference; a finished one is not made again.
 
     Args:
         large: in 1280x720 at 25 frames a second; else as the conferences are.
+        fixed: with keyframes at equal distances; else where the encoder sees a cut.
     """
     talks = conferences(folder)
     films = []
@@ -31,9 +34,20 @@ def pieces(folder: Path, count: int, seconds: float, *, large: bool = True) -> l
         talk, turn = talks[number % len(talks)], number // len(talks)
         turns = -(-count // len(talks))
         start = turn * max(0.0, _length(talk) - seconds) / max(1, turns - 1)
-        films.append(folder / f"piece{number}-{seconds:g}{'-720p' if large else ''}.mp4")
+        films.append(folder / f"piece{number}-{seconds:g}{'-720p' if large else ''}{'-fixed' if fixed else ''}.mp4")
         size = ("-vf", _LARGE) if large else ()
-        _make(films[-1], "-ss", f"{start:.3f}", "-i", str(talk), "-t", f"{seconds:g}", *size, *_ENCODED)
+        _make(
+            films[-1],
+            "-ss",
+            f"{start:.3f}",
+            "-i",
+            str(talk),
+            "-t",
+            f"{seconds:g}",
+            *size,
+            *_ENCODED,
+            *(_FIXED if fixed else ()),
+        )
     return films
 
 
