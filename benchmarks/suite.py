@@ -172,7 +172,7 @@ def _plan(
         # A built-in method that has nothing to do with a task is no news; one that was asked for is.
         if named:
             report.not_scored += [
-                NotScored(name, method.name, "this method can't do the task")
+                NotScored(name, method.name, f"this method can't do the task, which needs {task.NEEDS}")
                 for method in methods
                 if method not in able
             ]

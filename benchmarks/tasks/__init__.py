@@ -1,6 +1,6 @@
 """The tasks, one file each. A task says what a release must hold for it, which methods can do it, and scores one of them.
 
-Each module has NAME, SHOWN (the metrics a reader looks at first), WHAT (one sentence for the report) and
+Each module has NAME, SHOWN (the metrics a reader looks at first), WHAT (one sentence for the report), NEEDS (of a method) and
 
     requirements(corpus) -> what is missing, in words; empty if it can be scored
     can(method) -> whether the method can do it

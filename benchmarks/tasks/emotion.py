@@ -29,6 +29,7 @@ from manifests.splits import EMOTION
 NAME = "emotion"
 SHOWN = ("balanced_accuracy", "auc", "permutation_p")
 WHAT = "Win or lose, told from the gestures of a recording."
+NEEDS = "`embed`, of gestures whose labels are hidden"
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -27,6 +27,7 @@ from manifests.splits import RETRIEVAL
 NAME = "retrieval"
 SHOWN = ("map", "r1", "r5", "words_map")
 WHAT = "Find gestures of the same class by an example, with an embedding that saw no label."
+NEEDS = "`embed`, of gestures whose labels are hidden"
 
 Ints = npt.NDArray[np.int64]
 _TOP = (1, 5, 10)

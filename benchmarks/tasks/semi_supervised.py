@@ -16,6 +16,7 @@ from manifests.splits import CROSS_SUBJECT, FRACTIONS
 NAME = "semi-supervised"
 SHOWN = ("top1", "mean_class_accuracy")
 WHAT = "The same on the release's own split, with 1, 5, 10 or 20 % of the labels; the seed picks which."
+NEEDS = "`predict`, or `embed`"
 
 
 def requirements(corpus: Corpus) -> list[str]:

@@ -31,6 +31,7 @@ from models.spot.streams import judged_clips
 NAME = "spotting"
 SHOWN = ("f1_strict", "map", "ar_10")
 WHAT = "Where in a clip is a gesture, and which? (Beyond the paper.)"
+NEEDS = "proposals, or a spotter"
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

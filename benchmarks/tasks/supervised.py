@@ -12,6 +12,7 @@ from benchmarks.scores import Result
 NAME = "supervised"
 SHOWN = ("top1", "top5", "mean_class_accuracy", "macro_f1")
 WHAT = "Name the gestures of people never seen, having learned from all labels of others."
+NEEDS = "`predict`, or `embed`"
 
 
 def requirements(corpus: Corpus) -> list[str]:

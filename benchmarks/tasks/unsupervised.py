@@ -26,6 +26,7 @@ from benchmarks.scores import Result
 NAME = "unsupervised"
 SHOWN = ("linear_probe", "knn1", "cluster_accuracy")
 WHAT = "What an embedding that saw no label knows: linear probe, nearest neighbours, clusters."
+NEEDS = "`embed`, of gestures whose labels are hidden"
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

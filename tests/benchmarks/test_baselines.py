@@ -13,11 +13,13 @@ from benchmarks.baselines import BASELINES
 from benchmarks.choice import methods_for
 from benchmarks.corpus import Corpus
 from benchmarks.methods import embed, predict
+from benchmarks.suite import benchmark
 from benchmarks.tuned import FROM_SCRATCH
 from models import recognise
 from models.recognise import RecogniseSettings
 from models.skeletons import skeleton
 
+WITHOUT_LABELS = ("skeleton-clr", "predict-cluster", "mamp")
 NETWORKS = [name for name in BASELINES if name not in ("minirocket", FROM_SCRATCH.name)]
 
 
@@ -34,17 +36,59 @@ def test_a_network_is_trained_and_asked(corpus, monkeypatch, name):
     short = replace(method.fit, recipe=replace(method.fit.recipe, steps=1))
     labels = corpus.labels.copy()
     labels[::2] = -1
-    if name in ("skeleton-clr", "predict-cluster", "mamp"):
-        labels[:] = -1  # they need none
+    if name in WITHOUT_LABELS:
+        labels[:] = -1
     fitted = short(corpus.samples, labels, corpus.taxonomy, 0)
-    vectors = embed(method, fitted, corpus.samples)
-    assert len(vectors) == len(corpus.samples)
-    alone = embed(method, fitted, corpus.samples[:1])
-    np.testing.assert_allclose(vectors[:1], alone, rtol=1e-3, atol=1e-4)
+    assert (method.embed is not None, method.predict is not None) == (
+        name in WITHOUT_LABELS,
+        name not in WITHOUT_LABELS,
+    )
+    if method.embed:
+        vectors = embed(method, fitted, corpus.samples)
+        assert len(vectors) == len(corpus.samples)
+        alone = embed(method, fitted, corpus.samples[:1])
+        np.testing.assert_allclose(vectors[:1], alone, rtol=1e-3, atol=1e-4)
     if method.predict:
         found = predict(method, fitted, corpus.samples, corpus.taxonomy)
         np.testing.assert_allclose(found.scores.sum(1), 1, rtol=1e-4)
     assert method.parameters(fitted) > 1000
+
+
+def test_what_learns_without_labels_is_trained_once_for_the_same_gestures(corpus, monkeypatch):
+    monkeypatch.setattr(baselines, "_BATCH", 4)
+    monkeypatch.setattr(baselines, "_FRAMES", 16)
+    fit = BASELINES["predict-cluster"].fit
+    short = replace(fit, recipe=replace(fit.recipe, steps=1))
+    hidden, seen = np.full(len(corpus.samples), -1), corpus.labels
+    first = short(corpus.samples, hidden, corpus.taxonomy, 0)
+    assert short(corpus.samples, seen, corpus.taxonomy, 0) is first
+    assert short(corpus.samples, hidden, corpus.taxonomy, 1) is not first
+    assert short(corpus.samples[1:], hidden[1:], corpus.taxonomy, 0) is not first
+    assert (
+        replace(short, recipe=replace(short.recipe, steps=2))(corpus.samples, hidden, corpus.taxonomy, 0) is not first
+    )
+
+
+def test_what_learns_from_labels_is_left_out_where_labels_are_hidden(make_release, tmp_path):
+    report = benchmark(
+        make_release(3).path,
+        tmp_path / "out",
+        tasks=["unsupervised", "retrieval"],
+        methods=["st-gcn", "ctr-gcn", FROM_SCRATCH.name, "kinematics-ridge"],
+        seeds=1,
+        quiet=True,
+    )
+    assert report.exit_code == 0, report.failures
+    assert {score.method for score in report.scores} == {"kinematics-ridge"}
+    left_out = {(entry.task, entry.method) for entry in report.not_scored if entry.method}
+    wanted = {
+        (task, method) for task in ("unsupervised", "retrieval") for method in ("st-gcn", "ctr-gcn", FROM_SCRATCH.name)
+    }
+    assert left_out == wanted
+    assert (
+        "unsupervised, ctr-gcn: this method can't do the task, which needs `embed`, of gestures whose labels are hidden"
+        in (report.summary())
+    )
 
 
 def test_our_network_from_random_weights(corpus, monkeypatch):
