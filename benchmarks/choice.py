@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.baselines import BASELINES
 from benchmarks.methods import BUILT_IN, Method
-from benchmarks.pretrained import pretrained, weights_of
+from benchmarks.pretrained import RANDOM, pretrained, untrained, weights_of
 from benchmarks.tuned import TUNED, fine_tuned
 from manifests.errors import BadInput
 from manifests.ids import file_sha256
@@ -28,7 +28,8 @@ def methods_for(
     Args:
         wanted: names (of baselines too, which are only scored where they are named), `proposals:<model version>`, paths of
             Python files, or methods.
-        checkpoints: whose methods are scored beside them; a pre-trained MG-FM can also be named as `mg-fm-tuned`.
+        checkpoints: whose methods are scored beside them. Of a pre-trained MG-FM the same network with random weights
+            is scored too (where methods are named, as `mg-fm-random`), and `mg-fm-tuned` can be named.
 
     Raises:
         BadInput: there is no such method, or its file is wrong.
@@ -36,12 +37,12 @@ def methods_for(
     extra = [pretrained(path) for path in checkpoints]
     versions = sorted(set(release.table("proposals", ["model_version"])["model_version"].to_pylist()))
     known = BUILT_IN | {PROPOSALS + version: Method(PROPOSALS + version, proposals_of=version) for version in versions}
+    encoders = [weights_of(path) for path, method in zip(checkpoints, extra, strict=True) if method.embed]
     if wanted is None:
-        return [*known.values(), *extra]
+        return [*known.values(), *extra, *(untrained(weights) for weights in encoders)]
     known = known | BASELINES
-    for path, method in zip(checkpoints, extra, strict=True):
-        if method.embed:
-            known[TUNED] = fine_tuned(weights_of(path))
+    for weights in encoders:
+        known |= {TUNED: fine_tuned(weights), RANDOM: untrained(weights)}
     methods = [*extra] + [_method(name, known) if isinstance(name, str) else name for name in wanted]
     names = [method.name for method in methods]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -54,8 +55,8 @@ def _method(name: str, known: dict[str, Method]) -> Method:
         return known[name]
     if name.endswith(".py"):
         return load_method(Path(name))
-    if name == TUNED:
-        raise BadInput(f"--method {TUNED}: what is tuned? Give the pre-trained MG-FM's folder with --checkpoint.")
+    if name in (TUNED, RANDOM):
+        raise BadInput(f"--method {name}: of which MG-FM? Give the pre-trained one's folder with --checkpoint.")
     raise BadInput(f"--method {name}: there is none. Give a Python file, or one of: {', '.join(known)}.")
 
 

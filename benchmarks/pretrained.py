@@ -1,4 +1,8 @@
-"""Checkpoints as methods: embeddings by a pre-trained MG-FM, detections by a trained spotter; their weights stay as they are."""
+"""Checkpoints as methods: embeddings by a pre-trained MG-FM, detections by a trained spotter; their weights stay as they are.
+
+Beside a pre-trained MG-FM stands `mg-fm-random`, the same network with random weights: what lies between the two is what
+pre-training is worth.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +24,9 @@ from manifests.poses import Poses
 from models.checkpoints import MODEL, read_card
 from models.spot.candidates import Candidate
 
-__all__ = ["load_pretrained", "pretrained", "weights_of"]
+__all__ = ["RANDOM", "load_pretrained", "pretrained", "untrained", "weights_of"]
 
+RANDOM = "mg-fm-random"
 _NAME, _SPOTTER = "mg-fm", "spotter"
 
 
@@ -38,17 +43,26 @@ def pretrained(checkpoint: Path | str) -> Method:
     """
     path = weights_of(checkpoint)
     if read_card(path).kind == "spotter":
-        count = sum(weights.numel() for weights in _load_spotter(str(path)).network.parameters())
+        count = _count(_load_spotter(str(path)).network)
         return Method(_SPOTTER, spot=_Spot(str(path)), parameters=_Parameters(count), digest=file_sha256(path))
-    encoder, _ = load_pretrained(str(path))
-    parameters = sum(weights.numel() for weights in encoder.parameters())
-    return Method(_NAME, embed=_Embed(str(path)), parameters=_Parameters(parameters), digest=file_sha256(path))
+    count = _count(load_pretrained(str(path))[0])
+    return Method(_NAME, embed=_Embed(str(path)), parameters=_Parameters(count), digest=file_sha256(path))
+
+
+def untrained(weights: Path) -> Method:
+    """The network of a pre-trained MG-FM's file of weights, with weights drawn by the seed instead."""
+    draw = _Draw(str(weights))
+    return Method(RANDOM, fit=draw, embed=_embed_untrained, parameters=_Parameters(0), digest=file_sha256(weights))
 
 
 def weights_of(checkpoint: Path | str) -> Path:
     """The file of weights of a checkpoint that is named by its folder, or by that file."""
     path = Path(checkpoint)
     return (path / MODEL if path.is_dir() else path).resolve()
+
+
+def _count(network: Any) -> int:
+    return sum(weights.numel() for weights in network.parameters())
 
 
 @dataclass(frozen=True)
@@ -77,17 +91,40 @@ class _Embed:
 
     def __call__(self, _: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
         """(n, width) the mean of each gesture's tokens."""
+        return _mean_tokens(*load_pretrained(self.path), samples)
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """Picklable, so that other processes draw the weights themselves."""
+
+    path: str
+
+    def __call__(self, samples: Sequence[Sample], labels: Any, taxonomy: tuple[str, ...], seed: int) -> Any:  # noqa: ARG002
         import torch
 
-        from models.features import features
+        from models.mgfm import MGFM
 
         encoder, frames = load_pretrained(self.path)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # sums then come in the same order on every machine
-        try:
-            return features(encoder, hold(samples), np.arange(len(samples)), frames=frames)
-        finally:
-            torch.set_num_threads(threads)
+        torch.manual_seed(seed)
+        return MGFM(encoder.settings).eval(), frames
+
+
+def _embed_untrained(fitted: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
+    return _mean_tokens(*fitted, samples)
+
+
+def _mean_tokens(encoder: Any, frames: int, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
+    import torch
+
+    from models.features import features
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums then come in the same order on every machine
+    try:
+        return features(encoder, hold(samples), np.arange(len(samples)), frames=frames)
+    finally:
+        torch.set_num_threads(threads)
 
 
 @lru_cache(maxsize=1)

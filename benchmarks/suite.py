@@ -24,6 +24,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from benchmarks.baselines import BASELINES
 from benchmarks.cells import Cell, ScoreCells, compute, kept, workers_that_fit
 from benchmarks.choice import methods_for
 from benchmarks.corpus import Corpus, describe, many
@@ -35,6 +36,7 @@ from benchmarks.pages import html_page, markdown_page
 from benchmarks.report import BenchmarkReport, Cost, Failure, NotScored
 from benchmarks.scores import Result, resamples_table, scores_table
 from benchmarks.tasks import TASKS
+from benchmarks.tuned import TUNED
 from manifests.errors import BadInput
 from manifests.ids import digest, file_sha256
 from manifests.parquet import replacing, write_text
@@ -59,6 +61,7 @@ def benchmark(
     methods: Sequence[str | Method] | None = None,
     checkpoints: Sequence[Path | str] = (),
     protocol: str | None = None,
+    notes: Sequence[str] = (),
     seeds: int = 3,
     engine: str = "local",
     workers: int | None = 0,
@@ -75,6 +78,7 @@ def benchmark(
         checkpoints: a pre-trained MG-FM, a spotter, scored beside the other methods.
         protocol: score this split of the release as it is, however few its people (`given` is the one that an imported set
             came with); by default its cross-subject split, or folds where people are few.
+        notes: more that a reader of the scores must know.
         seeds: how many, from 0.
         engine: "local" or "ray" (see `collector.engine`).
         workers: how many processes compute cells; 0 computes here; None takes as many as cores and memory allow.
@@ -100,13 +104,16 @@ def benchmark(
         release_digest,
         divided.name if divided else "too few people to divide",
         f"{describe(corpus.all_gestures)} in {many(len(corpus.clips), 'clip')}",
-        [*corpus.notes, *split_notes(corpus, divided)],
+        [*corpus.notes, *split_notes(corpus, divided), *notes],
         chosen,
         corpus.simulated,
     )
     code = _code_digest()
     key = [release_digest, tool_version(), code, *([protocol] if protocol else [])]
     cells = _plan(corpus, found, seeds, key, report, named=methods is not None)
+    if methods is None:
+        unnamed = f"take minutes each and are scored where they are named (--method): {', '.join(BASELINES)}, {TUNED}"
+        report.not_scored.append(NotScored("other methods", None, unnamed))
     stage = ScoreCells(str(release.path), found, protocol, corpus)
     done = {str(cell.path): result for cell in cells if (result := kept(cell.path))}
     report.reused = len(done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from itertools import pairwise
+from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import numpy as np
@@ -95,10 +95,53 @@ def test_stick_figures_move_and_stay_in_their_cell(make_release):
     assert all(len(m.attrib["values"].split(";")) == 12 for m in movements)
 
 
+def _linear(colour):
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
 def _luminance(colour):
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+    return float(np.dot(_linear(colour), [0.2126, 0.7152, 0.0722]))
+
+
+# What linear RGB looks like to those who lack one kind of cone: Machado, Oliveira and Fernandes, TVCG 2009, severity 1.
+SEEN_BY = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    "nobody else": np.eye(3),
+}
+
+
+def _lab(linear):
+    """CIE 1976 L*a*b* of linear sRGB, white D65: a distance of about 2 is just seen."""
+    to_xyz = np.array(
+        [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    )
+    shares = to_xyz @ np.clip(linear, 0, 1) / to_xyz.sum(axis=1)
+    x, y, z = np.where(shares > (6 / 29) ** 3, np.cbrt(shares), shares / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def _apart(one, other, matrix):
+    return float(np.linalg.norm(_lab(np.array(matrix) @ _linear(one)) - _lab(np.array(matrix) @ _linear(other))))
+
+
+def test_lightness_by_hand():
+    assert _lab(np.ones(3)) == pytest.approx([100, 0, 0], abs=0.01)
+    assert _lab(np.full(3, 0.18))[0] == pytest.approx(49.5, abs=0.1)  # a photographer's grey card
+
+
+@pytest.mark.parametrize("eyes", SEEN_BY)
+def test_colours_stay_apart_for_the_colour_blind(eyes):
+    pairs = [(_apart(a, b, SEEN_BY[eyes]), a, b) for a, b in combinations(COLOURS, 2)]
+    assert min(pairs)[0] > 10, min(pairs)
+    assert min(_apart(colour, "#FFFFFF", SEEN_BY[eyes]) for colour in COLOURS) > 20  # on white paper
+
+
+def test_the_red_and_green_that_plots_often_have_would_not():
+    assert _apart("#D62728", "#2CA02C", SEEN_BY["deuteranopia"]) < 10
+    assert _apart("#D62728", "#2CA02C", SEEN_BY["nobody else"]) > 40
 
 
 def test_the_first_colours_differ_in_lightness_too():

@@ -79,8 +79,22 @@ def test_it_is_fine_tuned_where_that_is_named(make_release, checkpoint, monkeypa
     other = MGFM(fitted.encoder.settings).state_dict()
     moved, apart = (sum(((ours[k] - there[k]) ** 2).sum() for k in ours) for there in (start, other))
     assert 0 < moved < 0.1 * apart
-    with pytest.raises(BadInput, match="what is tuned"):
+    with pytest.raises(BadInput, match="mg-fm-tuned: of which MG-FM"):
         methods_for(release, ["mg-fm-tuned"])
+
+
+def test_beside_it_stands_the_same_network_with_random_weights(make_release, checkpoint):
+    release = make_release(2, each=3)
+    assert [method.name for method in methods_for(release, None, [checkpoint])][-2:] == ["mg-fm", "mg-fm-random"]
+    assert "mg-fm-random" not in [method.name for method in methods_for(release)]
+    _, random = methods_for(release, ["mg-fm-random"], [checkpoint])
+    samples, labels = Corpus(release).samples, np.full(12, -1)
+    drawn = [embed(random, random.fit(samples, labels, release.labels, seed), samples) for seed in (0, 0, 1)]
+    assert drawn[0].shape == (12, 16)  # as wide as the checkpoint's
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    assert np.abs(drawn[0] - drawn[2]).max() > 0.01
+    with pytest.raises(BadInput, match="mg-fm-random: of which MG-FM"):
+        methods_for(release, ["mg-fm-random"])
 
 
 def test_the_number_of_weights(checkpoint):
