@@ -35,7 +35,7 @@ from benchmarks.methods import Method
 from benchmarks.pages import html_page, markdown_page
 from benchmarks.report import BenchmarkReport, Cost, Failure, NotScored
 from benchmarks.scores import Result, resamples_table, scores_table
-from benchmarks.tasks import TASKS
+from benchmarks.tasks import TASKS, semi_supervised
 from benchmarks.tuned import TUNED
 from manifests.errors import BadInput
 from manifests.ids import digest, file_sha256
@@ -79,7 +79,7 @@ def benchmark(
         protocol: score this split of the release as it is, however few its people (`given` is the one that an imported set
             came with); by default its cross-subject split, or folds where people are few.
         notes: more that a reader of the scores must know.
-        seeds: how many, from 0.
+        seeds: how many, from 0; semi-supervised takes all draws of labels that the release holds (five) unless it is one.
         engine: "local" or "ray" (see `collector.engine`).
         workers: how many processes compute cells; 0 computes here; None takes as many as cores and memory allow.
         quiet: no progress bar.
@@ -186,7 +186,9 @@ def _plan(
         elif not able:
             report.not_scored.append(NotScored(name, None, "no method here can do the task"))
         for method in able:
-            for seed in range(seeds):
+            # Where seeds pick the release's draws of labels, all draws are taken; one seed asks for one.
+            draws = len(corpus.label_draws) if task is semi_supervised and seeds > 1 else 0
+            for seed in range(max(seeds, draws)):
                 digest_ = digest(key, name, method.name, method.digest, seed)
                 cells.append(Cell(name, method, seed, report.out / "cells" / f"{name}-{digest_}.json"))
     return cells

@@ -44,7 +44,7 @@ def benchmark(
         ),
     ] = None,
     engine: Annotated[str, typer.Option("--engine", help="local, or ray (RAY_ADDRESS joins a cluster).")] = "local",
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds (more than one: all five draws of labels).")] = 3,
     quiet: Quiet = False,
 ) -> None:
     """Score methods on a release, as far as its size allows; without --release or --dataset, on a simulated corpus.

@@ -1,6 +1,7 @@
 """Recognition, semi-supervised: a few labels of train, in the release's own published draws, which grow into each other.
 
-The seed picks the draw. A method sees all gestures of train, and the label of those that keep theirs.
+The seed picks the draw, and all draws are scored unless one seed is asked for. A method sees all gestures of train, and the label
+of those that keep theirs.
 """
 
 from __future__ import annotations

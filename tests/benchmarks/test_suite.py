@@ -55,6 +55,15 @@ def test_the_files_of_a_run(make_release, out):
     assert all(entry["reason"] for entry in content["not_scored"])
 
 
+def test_all_draws_of_labels_are_scored_unless_one_seed_is_asked_for(make_release, out):
+    release = make_release(6, each=3)
+    _run(release, out, tasks=["supervised", "semi-supervised"], seeds=2)
+    seeds = {task: {s["seed"] for s in _scores(out) if s["task"] == task} for task in ("supervised", "semi-supervised")}
+    assert seeds == {"supervised": {0, 1}, "semi-supervised": {0, 1, 2, 3, 4}}
+    _run(release, out, tasks=["semi-supervised"], seeds=1)
+    assert {s["seed"] for s in _scores(out)} == {0}
+
+
 def test_the_summary_says_what_was_scored_and_what_cannot_be(make_release, out):
     text = benchmark(make_release(3).path, out, seeds=1, quiet=True, methods=["majority"]).summary()
     assert "Note: Simulated poses." in text
