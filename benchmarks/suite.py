@@ -33,6 +33,7 @@ from benchmarks.duplicates import split_notes
 from benchmarks.figures import draw_figures
 from benchmarks.methods import Method
 from benchmarks.pages import html_page, markdown_page
+from benchmarks.rebuilt import rebuilt
 from benchmarks.report import BenchmarkReport, Cost, Failure, NotScored
 from benchmarks.scores import Result, resamples_table, scores_table
 from benchmarks.tasks import TASKS, semi_supervised
@@ -98,13 +99,14 @@ def benchmark(
     corpus = Corpus(release, protocol)
     release_digest = _digest(release)
     divided = corpus.protocol()
+    splits, changed = rebuilt(release)
     report = BenchmarkReport(
         out,
         release.version,
         release_digest,
         divided.name if divided else "too few people to divide",
         f"{describe(corpus.all_gestures)} in {many(len(corpus.clips), 'clip')}",
-        [*corpus.notes, *split_notes(corpus, divided), *notes],
+        [*corpus.notes, *split_notes(corpus, divided), *([changed] if changed else []), *notes],
         chosen,
         corpus.simulated,
     )
@@ -133,6 +135,7 @@ def benchmark(
         "mgcollect": tool_version(),
         "code": code,
         "protocol": protocol,
+        "splits": splits,
         "seeds": seeds,
         "methods": {method.name: method.digest for method in found},
         "machine": _machine(),

@@ -6,8 +6,11 @@ import re
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.rebuilt import rebuilt
 from benchmarks.simulated import Size, simulated_release
 from benchmarks.suite import benchmark
 from manifests.checks import verify
@@ -49,8 +52,25 @@ def test_the_same_seed_gives_the_same_bytes_after_a_run_that_was_cut_off(release
     assert open_release(again).digest == open_release(release).digest
 
 
+def test_its_splits_are_drawn_again_from_it_by_its_seed(release, tmp_path):
+    said, wrong = rebuilt(open_release(release))
+    assert (said, wrong) == ("drawn again by seed 3, people included: the same", None)
+
+    copy = tmp_path / "copy"
+    shutil.copytree(release, copy)
+    (path,) = (copy / "data" / "splits").glob("*.parquet")
+    rows = pq.read_table(path).to_pylist()
+    first = next(row for row in rows if row["protocol"] == "retrieval" and row["part"] == "query")
+    first["part"] = "gallery"
+    pq.write_table(pa.Table.from_pylist(rows, schema=pq.read_schema(path)), path)
+    said, wrong = rebuilt(open_release(copy))
+    assert said == "drawn again by seed 3, people included: retrieval not the same"
+    assert f"retrieval: 1 of {len(rows):,} rows differ" in wrong
+
+
 def test_every_heading_says_simulated(release, tmp_path):
     report = benchmark(release, tmp_path / "out", methods=["majority"], seeds=1, quiet=True)
+    assert report.run["splits"].endswith(": the same")
     markdown = (tmp_path / "out" / "report.md").read_text()
     page = (tmp_path / "out" / "report.html").read_text()
     headings = re.findall(r"^#+ (.*)$", markdown, re.M) + re.findall(r"<h[12][^>]*>(.*?)</h[12]>", page)
