@@ -122,7 +122,7 @@ class _Fit:
 
 def _same(sample: Sample) -> str:
     """What tells a gesture from another: its poses, since two releases may give one name to different ones."""
-    return hashlib.sha256(np.ascontiguousarray(sample.poses.keypoints)).hexdigest()
+    return hashlib.sha256(sample.poses.keypoints.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ class _Embed:
 
     def __call__(self, _: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
         """(n, width) the mean of each gesture's tokens."""
-        return _mean_tokens(*load_pretrained(self.path), samples)
+        encoder, frames = load_pretrained(self.path)
+        return _mean_tokens(encoder, frames, samples)
 
 
 @dataclass(frozen=True)

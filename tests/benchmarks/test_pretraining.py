@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
+
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from typer.testing import CliRunner
 
-from benchmarks import pretraining
+from benchmarks import pretraining, simulated
 from benchmarks.pretraining import pretrained_on
 from manifests.release import open_release
+from mgcollect.main import app
 from models.checkpoints import MODEL, read_card
 from models.pretrain import pretrain
 
@@ -66,3 +71,22 @@ def test_it_is_made_once_and_the_same_again_after_a_run_that_was_cut_off(release
     found = load_file(again / MODEL)
     assert found.keys() == made.keys()
     assert all(np.array_equal(found[name], made[name]) for name in made)  # its card also says how fast it was
+
+
+def test_it_is_scored_where_nothing_is_named(tmp_path, monkeypatch):
+    size = simulated.Size(people=12, videos=12, minutes=0.5)
+    monkeypatch.setattr(simulated, "simulated_release", partial(simulated.simulated_release, size=size))
+    monkeypatch.setattr(pretraining, "pretrained_on", partial(pretrained_on, overrides=SMALL))
+    command = ["benchmark", "--out", str(tmp_path), "--task", "retrieval", "--seeds", "1", "--workers", "0", "--quiet"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    content = json.loads((tmp_path / "scores.json").read_text())
+    assert {score["method"] for score in content["scores"]} == {"kinematics-ridge", "mg-fm", "mg-fm-random"}
+    assert any("train's people alone" in note for note in content["notes"])
+    page = (tmp_path / "report.html").read_text()
+    assert "pre-trained for this run, without labels" in page
+    assert "are scored where they are named" in page
+
+    assert CliRunner().invoke(app, [*command, "--method", "kinematics-ridge"]).exit_code == 0
+    content = json.loads((tmp_path / "scores.json").read_text())
+    assert {score["method"] for score in content["scores"]} == {"kinematics-ridge"}
+    assert content["run"]["cells_kept"] == 1
