@@ -112,7 +112,8 @@ class _Draw:
 
 
 def _embed_untrained(fitted: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
-    return _mean_tokens(*fitted, samples)
+    encoder, frames = fitted
+    return _mean_tokens(encoder, frames, samples)
 
 
 def _mean_tokens(encoder: Any, frames: int, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
