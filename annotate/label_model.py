@@ -55,12 +55,16 @@ class Fit:
 
     Attributes:
         posterior: (items, classes) probability of each class.
+        apart: (items, classes) the same, where what is known of annotators comes from their answers to all other items. The first
+            finds more of the truth, and is too sure of it: of a class that somebody names once, that answer alone says how well
+            they know it.
         confusion: (annotators, classes, classes) probability of each answer (last axis) for each truth, where not copied.
         copies: (annotators,) share of shown proposals that were copied.
         weight: (annotators,) probability that an answer is right and not a copy, over the classes as frequent as they are.
     """
 
     posterior: Floats
+    apart: Floats
     confusion: Floats
     copies: Floats
     weight: Floats
@@ -80,26 +84,24 @@ def fit(votes: Votes) -> Fit:
     copied = np.zeros((len(votes.item), votes.n_classes))
     for _ in range(_STEPS):
         confusion = _confusion(votes, posterior[votes.item] * (1 - copied))
-        of_class = np.asarray(posterior.sum(axis=0) + 1, dtype=np.float64)
         # (n, classes): how probable each answer is for each truth, by looking and by copying.
         looked = (1 - copies[votes.annotator] * asked)[:, None] * confusion[votes.annotator, :, votes.value]
         by_copying = (copies[votes.annotator] * same)[:, None]
-        likely = looked + by_copying
-        copied = by_copying / likely
-        log = np.repeat(np.log(of_class)[None], len(posterior), axis=0)
-        np.add.at(log, votes.item, np.log(likely))
-        chances: Floats = np.asarray(softmax(log, axis=1), dtype=np.float64)
-        new = _fixed(chances, votes.known)
+        copied = by_copying / (looked + by_copying)
+        new = _chances(votes, posterior.sum(axis=0), looked + by_copying)
         copies = _rate(votes, (new[votes.item] * copied).sum(axis=1), asked)
         moved = float(np.abs(new - posterior).max(initial=0))
         posterior = new
         if moved < _CLOSE:
             break
-    confusion = _confusion(votes, posterior[votes.item] * (1 - copied))
+    mass = posterior[votes.item] * (1 - copied)
+    confusion = _confusion(votes, mass)
+    apart = (1 - copies[votes.annotator] * asked)[:, None] * _by_other_answers(votes, mass)
+    apart = _chances(votes, posterior.sum(axis=0) - posterior, apart + (copies[votes.annotator] * same)[:, None])
     of_class = posterior.sum(axis=0) / max(1, len(posterior))
     right = np.einsum("acc,c->a", confusion, of_class)
     crowd = slice(people)
-    return Fit(posterior, confusion[crowd], copies[crowd], (right * (1 - copies))[crowd])
+    return Fit(posterior, apart, confusion[crowd], copies[crowd], (right * (1 - copies))[crowd])
 
 
 def _with_proposer(votes: Votes) -> tuple[Votes, npt.NDArray[np.bool_]]:
@@ -126,14 +128,33 @@ def _shares(votes: Votes, counting: Floats) -> Floats:
     return np.asarray(counts / counts.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
+def _chances(votes: Votes, of_class: Floats, likely: Floats) -> Floats:
+    """(items, classes) probabilities from how many items are of each class, and how likely each answer is for each truth."""
+    log: Floats = np.log(of_class + 1) + np.zeros((len(votes.proposed), votes.n_classes))
+    np.add.at(log, votes.item, np.log(likely))
+    return _fixed(np.asarray(softmax(log, axis=1), dtype=np.float64), votes.known)
+
+
 def _confusion(votes: Votes, mass: Floats) -> Floats:
     """Confusion matrices from (n, classes) how much each answer counts for each truth."""
+    drawn = _drawn_counts(votes, mass)
+    return np.asarray(drawn / drawn.sum(axis=2, keepdims=True), dtype=np.float64)
+
+
+def _by_other_answers(votes: Votes, mass: Floats) -> Floats:
+    """(n, classes) how likely each answer is for each truth, by the confusion that the annotator's other answers tell of."""
+    drawn = _drawn_counts(votes, mass)
+    this = drawn[votes.annotator, :, votes.value] - mass
+    return np.asarray(this / (drawn.sum(axis=2)[votes.annotator] - mass), dtype=np.float64)
+
+
+def _drawn_counts(votes: Votes, mass: Floats) -> Floats:
+    """(annotators, classes, classes) how often each truth was answered by what, with what is believed beforehand."""
     k = votes.n_classes
     by_answer = np.zeros((votes.n_annotators, k, k))
     np.add.at(by_answer, (votes.annotator, votes.value), mass)
     counts = by_answer.transpose(0, 2, 1)
-    drawn = counts + _IN_ANNOTATOR * _likely_confusion(counts)
-    return np.asarray(drawn / drawn.sum(axis=2, keepdims=True), dtype=np.float64)
+    return np.asarray(counts + _IN_ANNOTATOR * _likely_confusion(counts), dtype=np.float64)
 
 
 def _likely_confusion(counts: Floats) -> Floats:
@@ -145,7 +166,9 @@ def _likely_confusion(counts: Floats) -> Floats:
     finds = _drawn(marked, real.sum(axis=(1, 2)), _FINDS)
     names = _drawn(right, marked, _NAMES)
     invents = _drawn(unreal[:, :k].sum(axis=1), unreal.sum(axis=1), _INVENTS)
-    wrong = real[:, :, :k].sum(axis=0) + _IN_MEAN / k
+    # Both ways alike: what looks alike is confused, and a confusion seen once can't say which of the two is true.
+    one_way = real[:, :, :k].sum(axis=0)
+    wrong = (one_way + one_way.T) / 2 + _IN_MEAN / k
     np.fill_diagonal(wrong, 0)
     wrong /= np.maximum(wrong.sum(axis=1, keepdims=True), 1e-12)
     of_invented = unreal[:, :k].sum(axis=0) + 1

@@ -30,6 +30,7 @@ class WeighedCandidate:
         chances: probability of each label given to it, the largest first; what is missing to 1 is that there is no gesture,
             or one of another label.
         nothing: probability that there is no gesture.
+        certainty: probability of what is most probable, by what other places tell of those who looked here.
     """
 
     start: int
@@ -38,6 +39,7 @@ class WeighedCandidate:
     looked: int
     chances: tuple[tuple[str, float], ...]
     nothing: float
+    certainty: float
 
     @property
     def is_gesture(self) -> bool:
@@ -46,11 +48,6 @@ class WeighedCandidate:
     @property
     def label(self) -> str:
         return self.chances[0][0]
-
-    @property
-    def certainty(self) -> float:
-        """Probability of what is most probable."""
-        return self.chances[0][1] if self.is_gesture else self.nothing
 
 
 @dataclass(frozen=True)
@@ -166,6 +163,7 @@ def _weighed(
     item: _Item, found: Fit, row: int, labels: Sequence[str], looked: int, weight: Mapping[str, float]
 ) -> WeighedCandidate:
     posterior = found.posterior[row]
+    believed = len(labels) if posterior[-1] >= 0.5 or len(labels) == 0 else int(posterior[:-1].argmax())
     chances = {label: float(posterior[i]) for i, label in enumerate(labels) if posterior[i] > 1e-3}
     weights = [weight[mark.annotator] for mark in item.marks]
     start = weighted_median([mark.segment.start for mark in item.marks], weights)
@@ -176,4 +174,5 @@ def _weighed(
         looked=looked,
         chances=tuple(sorted(chances.items(), key=lambda chance: -chance[1])),
         nothing=float(posterior[-1]),
+        certainty=float(found.apart[row, believed]),
     )

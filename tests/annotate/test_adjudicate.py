@@ -49,9 +49,10 @@ def test_what_competes():
         3,
         (("touching_face", 0.6), ("touching_jaw", 0.3)),
         0.1,
+        0.6,
     )
-    agreed = WeighedCandidate(40, 50, (Mark("A01", Segment(40, 50, "head_up")),), 3, (("head_up", 0.9),), 0.1)
-    nothing = WeighedCandidate(1, 4, (Mark("A02", Segment(1, 4, "head_up")),), 3, (("head_up", 0.05),), 0.95)
+    agreed = WeighedCandidate(40, 50, (Mark("A01", Segment(40, 50, "head_up")),), 3, (("head_up", 0.9),), 0.1, 0.9)
+    nothing = WeighedCandidate(1, 4, (Mark("A02", Segment(1, 4, "head_up")),), 3, (("head_up", 0.05),), 0.95, 0.95)
     shown = competing([disputed, agreed, nothing])
     assert shown["score"] == 0.6
     answer = from_result(shown["result"], 60)

@@ -13,6 +13,7 @@ from annotate.opinions import Opinion, Segment
 from annotate.weigh import weigh, weighted_median
 from benchmarks.crowd import f1_against_truth
 from benchmarks.simulator.crowd import CROWDS, simulate_crowd
+from manifests.segments import temporal_iou
 
 
 def votes(table: np.ndarray, n_classes: int, **changes) -> Votes:
@@ -55,11 +56,39 @@ def test_what_is_known_is_certain():
     assert found.posterior[0].tolist() == [0, 1]
 
 
+def test_two_who_differ_once_leave_it_open():
+    # Both agree on twenty things of three classes, and differ on one that neither has named elsewhere. Nothing tells who is right.
+    agreed = np.repeat([0, 1, 2, 5], 5)
+    table = np.concatenate([np.column_stack([agreed, agreed]), [[3, 4]]])
+    found = fit(votes(table, 6))  # the last class is that there is nothing
+    assert found.apart[-1, 3] == pytest.approx(found.apart[-1, 4], abs=0.05)
+    assert found.apart[-1].max() < 0.6
+    assert found.apart[:-1].max(axis=1).min() > 0.9, "what both say is as sure as before"
+
+
+def test_certainties_are_nearly_right():
+    """In a simulated crowd, of what the model is nearly sure of, nine in ten are true."""
+    crowd = simulate_crowd(CROWDS["mostly careful"], clips=100, per_clip=3, seed=5)
+    weighed, _ = weigh(crowd.opinions, proposals=crowd.proposals)
+    sure = [(clip, one) for clip, found in weighed.items() for one in found if one.certainty > 0.95]
+    true = [
+        (one.label if one.is_gesture else None)
+        == next(
+            (t.label for t in crowd.truth[clip] if temporal_iou([(t.start, t.end)], [(one.start, one.end)]) > 0.4), None
+        )
+        for clip, one in sure
+    ]
+    assert len(sure) > 200
+    assert np.mean(true) > 0.9
+
+
 @given(st.lists(st.lists(st.integers(0, 2), min_size=3, max_size=3), min_size=1, max_size=8))
 def test_probabilities_stay_probabilities(table):
     found = fit(votes(np.array(table), 3))
     assert found.posterior.sum(axis=1) == pytest.approx(np.ones(len(table)))
     assert found.posterior.min() >= 0
+    assert found.apart.sum(axis=1) == pytest.approx(np.ones(len(table)))
+    assert found.apart.min() >= 0
     assert 0 <= found.weight.min() <= found.weight.max() <= 1
 
 
