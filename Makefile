@@ -23,7 +23,7 @@ demo: install $(SERVER)/.installed
 	$(BIN)/mgcollect demo
 
 test: $(VENV)/.tested $(SERVER)/.installed | ffmpeg
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
