@@ -39,7 +39,7 @@ class Segment:
         weights: YOLO-pose weights that find the people.
         min_clip_s, min_confidence, max_camera_speed: as `collector.stretches.Limits` has them; what is beyond is noted, not cut.
         fps: frames per second of every clip; None takes each stretch's own rate (`collector.clips.constant_rate`).
-        crf: quality of x264, lower is better.
+        crf: quality of x264, lower is better; of no matter to clips that are copied (`collector.copying`).
         device, threads: as `collector.yolo.load_pose_model` takes them.
     """
 

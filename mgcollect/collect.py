@@ -219,7 +219,9 @@ def segment(
     max_camera_speed: Annotated[
         float, typer.Option(min=0.01, help="Leave out where the camera moves faster, in picture widths a second.")
     ] = 0.2,
-    crf: Annotated[int, typer.Option(min=0, max=51, help="x264 quality of the clips; lower is better.")] = 18,
+    crf: Annotated[
+        int, typer.Option(min=0, max=51, help="x264 quality of clips that aren't copied; lower is better.")
+    ] = 18,
     weights: Weights = _WEIGHTS,
     weights_sha256: WeightsSha256 = None,
     engine: EngineOption = "local",
