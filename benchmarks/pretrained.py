@@ -6,6 +6,8 @@ pre-training is worth.
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,7 +94,7 @@ class _Embed:
     def __call__(self, _: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
         """(n, width) the mean of each gesture's tokens."""
         encoder, frames = load_pretrained(self.path)
-        return _mean_tokens(encoder, frames, samples)
+        return _mean_tokens(encoder, frames, self.path, samples)
 
 
 @dataclass(frozen=True)
@@ -108,15 +110,34 @@ class _Draw:
 
         encoder, frames = load_pretrained(self.path)
         torch.manual_seed(seed)
-        return MGFM(encoder.settings).eval(), frames
+        return MGFM(encoder.settings).eval(), frames, f"{self.path} {seed}"
 
 
 def _embed_untrained(fitted: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
-    encoder, frames = fitted
-    return _mean_tokens(encoder, frames, samples)
+    encoder, frames, name = fitted
+    return _mean_tokens(encoder, frames, name, samples)
 
 
-def _mean_tokens(encoder: Any, frames: int, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
+# What was last embedded in this process: tasks, seeds and shares of labels ask for the same lists of gestures. Lists are kept as they
+# were asked for, since a sum's last bit may depend on what else is in its batch.
+_RECENT: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
+_KEPT = 16
+
+
+def _mean_tokens(encoder: Any, frames: int, name: str, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
+    poses = hashlib.sha256()
+    for sample in samples:
+        poses.update(f"{sample.gesture_id} {sample.poses.keypoints.shape}".encode() + sample.poses.keypoints.tobytes())
+    key = f"{name} {poses.hexdigest()}"
+    if key not in _RECENT:
+        _RECENT[key] = _embedded(encoder, frames, samples)
+    _RECENT.move_to_end(key)
+    while len(_RECENT) > _KEPT:
+        _RECENT.popitem(last=False)
+    return _RECENT[key]
+
+
+def _embedded(encoder: Any, frames: int, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
     import torch
 
     from models.features import features

@@ -26,6 +26,19 @@ def test_a_class_never_seen_is_never_likeliest():
     assert (np.delete(scores, [1, 2, 3], axis=1).max(axis=1) < seen).all()
 
 
+def test_the_same_question_is_answered_once_and_another_anew():
+    features, labels, people = _clouds()
+    first = fit_linear("ridge", features, labels, people)
+    assert fit_linear("ridge", features.copy(), labels.copy(), list(people)) is first
+    others = [
+        fit_linear("logistic", features, labels, people),
+        fit_linear("ridge", features + 1, labels, people),
+        fit_linear("ridge", features, labels[::-1], people),
+        fit_linear("ridge", features, labels, people[::-1]),
+    ]
+    assert all(other is not first for other in others)
+
+
 def test_one_class_is_always_said():
     scores = fit_linear("logistic", np.zeros((4, 2)), np.full(4, 9), list("abcd")).scores(np.ones((3, 2)), 32)
     assert scores.argmax(axis=1).tolist() == [9, 9, 9]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -95,6 +96,17 @@ def test_beside_it_stands_the_same_network_with_random_weights(make_release, che
     assert np.abs(drawn[0] - drawn[2]).max() > 0.01
     with pytest.raises(BadInput, match="mg-fm-random: of which MG-FM"):
         methods_for(release, ["mg-fm-random"])
+
+
+def test_the_same_gestures_are_embedded_once_and_other_poses_anew(make_release, checkpoint):
+    samples = Corpus(make_release(2, each=3)).samples
+    method = pretrained(checkpoint)
+    first = method.embed(None, samples)
+    assert method.embed(None, list(samples)) is first
+    assert len(method.embed(None, samples[1:])) == len(samples) - 1
+    poses = samples[0].poses
+    moved = replace(samples[0], poses=replace(poses, keypoints=poses.keypoints * np.float32([1, 2, 1])))
+    assert np.abs(method.embed(None, [moved, *samples[1:]])[0] - first[0]).max() > 1e-4
 
 
 def test_the_number_of_weights(checkpoint):
