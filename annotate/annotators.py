@@ -15,10 +15,10 @@ from statistics import median
 import numpy as np
 
 from annotate.agree import matched_segments
-from annotate.crowd_design import shown_proposals
 from annotate.gold import read_gold
 from annotate.intervals import Interval, Sums, f1, interval
 from annotate.opinions import Opinion, Segment
+from annotate.shown import shown_proposals
 from annotate.stretches import read_judged
 from manifests.parquet import write_text
 from manifests.tables import Row, rows_of

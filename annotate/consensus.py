@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 from annotate.agreed import AgreedGesture, stitched
 from annotate.candidates import Mark, candidates
-from annotate.crowd_design import shown_proposals
 from annotate.gold import read_gold
 from annotate.opinions import Opinion, Segment
+from annotate.shown import shown_proposals
 from annotate.stretches import Judged, Stretch, read_judged, read_rulings
 from annotate.weigh import WeighedCandidate, weigh
 from manifests.errors import BadInput

@@ -7,7 +7,6 @@ It follows from the seed and the clips' ids, so that a clip keeps its lot when o
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
@@ -25,7 +24,6 @@ __all__ = [
     "clips_of_crowd",
     "kept_clips",
     "read_design",
-    "shown_proposals",
     "write_design",
 ]
 
@@ -121,22 +119,3 @@ def read_design(workspace: Workspace) -> CrowdDesign:
 def write_design(workspace: Workspace, design: CrowdDesign) -> None:
     """Keep the design beside the tables."""
     write_text(workspace.root / CROWD_FILE, json.dumps(asdict(design), indent=1) + "\n")
-
-
-def shown_proposals(workspace: Workspace) -> dict[str, list[Row]]:
-    """The proposals that the annotators of each clip were shown: of the model whose proposals they took up most.
-
-    Label Studio shows an annotator one prediction, so that of several models only one is seen.
-    """
-    design = read_design(workspace)
-    rows = list(rows_of(workspace.read("proposals")))
-    version = {row["proposal_id"]: row["model_version"] for row in rows}
-    taken = Counter(
-        version[id_] for id_ in workspace.read("annotations")["from_proposal"].to_pylist() if id_ in version
-    )
-    seen = taken.most_common(1)[0][0] if taken else max(version.values(), default="")
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row["model_version"] == seen and design.shows_proposals(row["clip_id"]):
-            found[row["clip_id"]].append(row)
-    return dict(found)

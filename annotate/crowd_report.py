@@ -12,10 +12,11 @@ from statistics import median
 
 from annotate.agree import Agreement, agreement
 from annotate.annotators import Profile, annotators
-from annotate.crowd_design import CrowdDesign, clips_of_crowd, read_design, shown_proposals
+from annotate.crowd_design import CrowdDesign, clips_of_crowd, read_design
 from annotate.gold import read_gold
 from annotate.intervals import Interval
 from annotate.opinions import Opinion
+from annotate.shown import shown_proposals
 from annotate.stretches import Stretch, read_judged
 from annotate.weigh import WeighedCandidate, weigh
 from manifests.tables import rows_of

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from annotate.guide import guide
 from annotate.labelling_config import labelling_config
 from annotate.server import ONCE, Server, explained
 from annotate.stretches import Stretch
@@ -101,7 +102,7 @@ def ensure_project(server: Server, title: str, annotators_per_task: int) -> tupl
     wanted: dict[str, Any] = {
         "label_config": labelling_config(),
         "maximum_annotations": annotators_per_task,
-        "expert_instruction": _INSTRUCTION,
+        "expert_instruction": guide(_INSTRUCTION),
         "show_instruction": True,
         "show_collab_predictions": True,  # an annotator starts from the proposals
     }

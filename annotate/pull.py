@@ -18,6 +18,8 @@ import pyarrow as pa
 from annotate.label_studio import from_result
 from annotate.project import DEFAULT_TITLE, open_project, pseudonym, stretch_of
 from annotate.server import Server, connected, explained
+from annotate.shown import note_shown
+from annotate.stretches import Stretch
 from collector.engine import Retry, StageReport, run_stage
 from manifests.errors import ItemFailed, ItemSkipped
 from manifests.ids import annotation_id, digest
@@ -132,9 +134,11 @@ def pull(
         BadInput: there is no project of this title, or there are two.
         Unavailable: the server can't be reached or refuses us.
     """
-    with connected(server) as there:
-        submissions = _submissions(there, open_project(there, project), workspace)
     stage = stage or TakeSubmission()
+    with connected(server) as there:
+        submissions, shown = _submissions(there, open_project(there, project), workspace)
+    if stage.table == "annotations":
+        note_shown(workspace, shown)
     # Other projects' submissions stay; of this one's, those that are gone from the server go.
     mine = {key for key in workspace.ledger.entries(stage.name) if key.startswith(f"{project}/")}
     workspace.ledger.retire(stage.name, mine - {stage.key(item) for item in submissions})
@@ -165,18 +169,22 @@ def _report(project: str, done: StageReport, submissions: list[Row], said: pa.Ta
     return report
 
 
-def _submissions(server: Server, project: Any, workspace: Workspace) -> list[Row]:
+def _submissions(server: Server, project: Any, workspace: Workspace) -> tuple[list[Row], list[Row]]:
+    """Every submission, and what the tasks that have one show."""
     with explained(server.url):
         tasks = server.client.projects.exports.as_json(project.id)
         predictions = server.client.predictions.list(project=project.id)
-    proposed: dict[int, set[str]] = defaultdict(set)
+    of_tasks: dict[int, list[Any]] = defaultdict(list)
     for prediction in predictions:
-        proposed[int(prediction.task)] |= _ids(prediction.result)
+        of_tasks[int(prediction.task)].append(prediction)
     clips = workspace.read("clips")
     n_frames = dict(zip(clips["clip_id"].to_pylist(), clips["n_frames"].to_pylist(), strict=True))
-    found = []
+    found, seen = [], []
     for task in tasks:
         shown = stretch_of(task["data"])
+        proposed = set().union(*(_ids(prediction.result) for prediction in of_tasks[task["id"]]))
+        if shown is not None and task["annotations"]:
+            seen += _shown(shown, of_tasks[task["id"]])
         of_task = {
             "project": project.title,
             "page": f"{server.url}/projects/{project.id}/data?task={task['id']}",
@@ -186,10 +194,30 @@ def _submissions(server: Server, project: Any, workspace: Workspace) -> list[Row
             "window": None if shown is None or shown.whole else (shown.start, shown.end),
         }
         for annotation in task["annotations"]:
-            ids = proposed[task["id"]] | _ids((annotation.get("prediction") or {}).get("result"))
+            ids = proposed | _ids((annotation.get("prediction") or {}).get("result"))
             found.append({**of_task, **_submission(annotation, ids)})
         found += [{**of_task, "submission_id": f"draft-{draft['id']}", "state": "draft"} for draft in task["drafts"]]
-    return found
+    return found, seen
+
+
+def _shown(at: Stretch, predictions: Iterable[Any]) -> list[Row]:
+    """Rows of the table `shown` for one task. What isn't in our words was not proposed by us, and is left out."""
+    nothing = dict.fromkeys(("proposal_id", "start", "end", "label", "model_version"))
+    rows: dict[str, Row] = {}
+    for prediction in predictions:
+        try:
+            regions = from_result(prediction.result or [], at.end - at.start).regions
+        except ItemFailed:
+            continue
+        for region in regions:
+            where = {"start": at.start + region.start, "end": at.start + region.end, "label": region.label}
+            rows[region.region_id] = {
+                "proposal_id": region.region_id,
+                **where,
+                "model_version": prediction.model_version,
+            }
+    place = {"stretch": at.key, "clip_id": at.clip_id}
+    return [{**place, **row} for row in rows.values()] or [{**place, **nothing}]
 
 
 def _submission(annotation: dict[str, Any], proposed: set[str]) -> Row:

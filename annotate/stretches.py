@@ -61,11 +61,12 @@ class Judged:
     def n_frames(self) -> dict[str, int]:
         return {key: one.end - one.start for key, one in self.stretches.items()}
 
-    def proposals(self, of_clips: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
-        """Rows of the proposals table, by clip, as each stretch shows them."""
+    def proposals(self, shown: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+        """Proposals as each stretch shows them, from those by stretch or, where it has none of its own, by clip."""
         found: dict[str, list[Row]] = {}
         for key, one in self.stretches.items():
-            rows = [(row, one.inside(row["start"], row["end"])) for row in of_clips.get(one.clip_id, ())]
+            of_it = shown.get(key, shown.get(one.clip_id, ()))
+            rows = [(row, one.inside(row["start"], row["end"])) for row in of_it]
             found[key] = [row | {"start": seen[0], "end": seen[1]} for row, seen in rows if seen]
         return found
 

@@ -22,6 +22,7 @@ from annotate.consensus import consensus
 from annotate.opinions import Opinion, Segment
 from annotate.propose import propose
 from annotate.retrain import retrain
+from annotate.shown import note_shown
 from benchmarks.simulator.annotator import Manner, Shown, Work, annotate
 from benchmarks.simulator.corpus import simulate, write_dataset
 from benchmarks.simulator.crowd import CROWDS, KINDS
@@ -182,6 +183,7 @@ def rounds(
             shown = _by_clip(rows_of(workspace.read("proposals")))
             opinions, work = crowd.annotate(part, Manner(), shown)
             said |= opinions
+            note_shown(workspace, [row for clip in part for row in _noted(clip.name, shown.get(clip.name, ()))])
             workspace.write("annotations", from_rows(TABLES["annotations"], _annotations(said)))
             consensus(workspace)
             fitted = replace(settings, training=replace(settings.training, steps=steps, seed=seed))
@@ -191,6 +193,13 @@ def rounds(
             done.work.append(work)
             done.agreed.append(trained.learned[1])
     return done
+
+
+def _noted(clip: str, shown: Sequence[Row]) -> list[Row]:
+    """Rows of the table `shown`, as a pull notes them."""
+    names = ("proposal_id", "start", "end", "label", "model_version")
+    rows = [{name: row[name] for name in names} for row in shown] or [dict.fromkeys(names)]
+    return [{"stretch": clip, "clip_id": clip, **row} for row in rows]
 
 
 def by_rule(clips: Iterable[Clip], poses: Callable[[str], Poses]) -> dict[str, list[Row]]:

@@ -18,8 +18,9 @@ from typing import Literal
 
 import pyarrow as pa
 
+from manifests.completion import complete
 from manifests.errors import BadInput, CannotWrite
-from manifests.tables import TABLES, Row, Table, check_version, complete, empty, from_rows, is_older, rows_of
+from manifests.tables import TABLES, Row, Table, check_version, empty, from_rows, is_older, rows_of
 
 __all__ = ["Entry", "Ledger", "Outcome", "State"]
 

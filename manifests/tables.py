@@ -21,7 +21,6 @@ __all__ = [
     "Row",
     "Table",
     "check_version",
-    "complete",
     "empty",
     "from_rows",
     "is_older",
@@ -358,6 +357,20 @@ _ALL = (
         key=("proposal_id",),
     ),
     Table(
+        "shown",
+        "a proposal as the annotators of a stretch were shown it; a row without one says that they were shown none",
+        (
+            _must("stretch", pa.string()),  # as `annotate.stretches.Stretch.key` names it
+            _must("clip_id", pa.string()),
+            _may("proposal_id", pa.string()),
+            _may("start", pa.int32()),
+            _may("end", pa.int32()),
+            _may("label", pa.string()),
+            _may("model_version", pa.string()),
+        ),
+        key=("stretch", "proposal_id"),
+    ),
+    Table(
         "annotations",
         "what one annotator said of one stretch; of the whole window where the verdict is no gesture",
         _SAID,
@@ -434,20 +447,6 @@ def from_rows(table: Table, rows: Sequence[Row]) -> pa.Table:
 def empty(table: Table) -> pa.Table:
     """The table without a row."""
     return table.schema.empty_table()
-
-
-def complete(data: pa.Table, by: Completion, other: pa.Table) -> pa.Table:
-    """`data` with the columns that `other`, the table that completes it, has of the same rows."""
-    if by.newest is not None:
-        other = other.sort_by(by.newest)  # of rows with one key the last one stays in the dictionary
-    keys = other[by.key].to_pylist()
-    for name in by.columns:
-        known = dict(zip(keys, other[name].to_pylist(), strict=True))
-        had = zip(data[by.key].to_pylist(), data[name].to_pylist(), strict=True)
-        field = data.schema.field(name)
-        column = pa.array([known.get(key, value) for key, value in had], type=field.type)
-        data = data.set_column(data.schema.get_field_index(name), field, column)
-    return data
 
 
 def sorted_table(table: Table, data: pa.Table) -> pa.Table:

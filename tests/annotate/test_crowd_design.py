@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from annotate.agree import agree
-from annotate.crowd_design import CrowdDesign, read_design, shown_proposals, write_design
+from annotate.crowd_design import CrowdDesign, read_design, write_design
+from annotate.shown import note_shown, shown_proposals
 from manifests.errors import BadInput
 from tests.annotate.datasets import dataset, proposal, table
 from tests.manifests.samples import annotation
@@ -55,6 +56,23 @@ def test_of_several_models_the_one_taken_up_was_shown(tmp_path):
         assert shown(workspace) == [first["proposal_id"]]  # the later name, where nobody took any up
         workspace.write("annotations", table("annotations", [annotation("a", from_proposal=second["proposal_id"])]))
         assert shown(workspace) == [second["proposal_id"]]
+
+
+def test_what_was_shown_stays_when_something_else_is_proposed(tmp_path):
+    def noted(clip, proposal_id=None, **columns):
+        empty = dict.fromkeys(("start", "end", "label", "model_version"))
+        return {**empty, **columns, "stretch": clip, "clip_id": clip, "proposal_id": proposal_id}
+
+    later = [proposal(clip, 5, 25, "head_up") | {"model_version": "later"} for clip in ("c1", "c2", "c3")]
+    with dataset(tmp_path / "d", ["c1", "c2", "c3"], later) as workspace:
+        first = noted("c1", "was-there", start=0, end=9, label="touching_neck", model_version="first")
+        note_shown(workspace, [first, noted("c2")])
+        shown = shown_proposals(workspace)
+        assert [row["proposal_id"] for row in shown["c1"]] == ["was-there"]
+        assert shown["c2"] == [], "they saw none"
+        assert [row["model_version"] for row in shown["c3"]] == ["later"], "nothing is noted of it"
+        note_shown(workspace, [noted("c1")])
+        assert shown_proposals(workspace)["c1"] == []
 
 
 @pytest.mark.parametrize("options", [{"per_task": 0}, {"without_proposals": 1.0}, {"without_proposals": -0.1}])

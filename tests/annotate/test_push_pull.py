@@ -24,6 +24,7 @@ from annotate.project import open_project, tasks_of
 from annotate.pull import pull
 from annotate.push import push
 from annotate.server import DOCUMENT_ROOT, KEY, URL, Address, ServerAway, connect
+from annotate.shown import shown_proposals
 from manifests.errors import BadInput, Unavailable
 from mgcollect.demo.annotators import annotate_by_script
 from tests.annotate.datasets import N_FRAMES, dataset, proposal, table
@@ -106,6 +107,12 @@ def test_the_whole_loop(label_studio, admin, folder):
         known = {p["proposal_id"] for p in PROPOSALS}
         assert {row["from_proposal"] for row in rows} - {None} <= known
         assert any(row["from_proposal"] for row in rows)
+        # What they were shown is noted, though something else is proposed by now.
+        shown = shown_proposals(workspace)
+        assert {clip: {row["proposal_id"] for row in of_clip} for clip, of_clip in shown.items()} == {
+            clip: {p["proposal_id"] for p in PROPOSALS if p["clip_id"] == clip} for clip in CLIPS
+        }
+        assert [(row["start"], row["end"]) for row in shown["c1"]] == [(5, 6)]
 
         assert agree(workspace).comparisons == 6
         agreed = consensus(workspace)
