@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,10 @@ def fit_linear(kind: Kind, features: Floats, labels: Ints, people: Sequence[str]
     """
     key = digest(kind, *(_sha256(part) for part in (features, labels)), list(people))
     if key not in _RECENT:
-        _RECENT[key] = _fit(kind, features, labels, people)
+        with warnings.catch_warnings():
+            # Of 1 % of the labels a class has one or two, which isn't a mistake.
+            warnings.filterwarnings("ignore", message="The number of unique classes is greater", category=UserWarning)
+            _RECENT[key] = _fit(kind, features, labels, people)
     _RECENT.move_to_end(key)
     while len(_RECENT) > _KEPT:
         _RECENT.popitem(last=False)

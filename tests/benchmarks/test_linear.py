@@ -54,3 +54,10 @@ def test_strength_is_chosen_by_people_left_out():
     model = fit_linear("logistic", features, labels, people)
     stranger = np.column_stack([np.zeros((200, 6)), (np.arange(200) % 2) + random.normal(0, 0.8, 200)])
     assert (model.scores(stranger, 2).argmax(axis=1) == np.arange(200) % 2).mean() > 0.6
+
+
+@pytest.mark.parametrize("kind", ["ridge", "logistic"])
+def test_one_label_a_class_is_no_cause_for_a_warning(kind):
+    features = np.random.default_rng(0).normal(size=(40, 3))
+    labels = np.arange(40) % 30
+    assert len(fit_linear(kind, features, labels, ["A", "B"] * 20).scores(features, 30)) == 40  # warnings are errors
