@@ -147,9 +147,7 @@ def _costs() -> str:
     return (
         "Playing takes the clip's length over the speed, and an end that is placed is played again, a second of film at half speed. "
         "The rest is made of the keystroke-level model's operators (Card, Moran, Newell 1980: key or button 0.2 s, pointing 1.1 s, making "
-        "up one's mind 1.35 s); which of them an action needs is our assumption. Shown nothing, at half speed, a minute of clip takes an "
-        "annotator about as long as the 300 s that Ma et al. (SF-Net, ECCV 2020) measured for segments in a minute of video.\n\n"
-        + "\n".join(lines)
+        "up one's mind 1.35 s); which of them an action needs is our assumption.\n\n" + "\n".join(lines)
     )
 
 
