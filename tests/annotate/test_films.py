@@ -188,11 +188,12 @@ def store() -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(600):
+        while True:  # as long as a busy machine takes; pytest's own limit ends it
             try:
-                httpx.get(url, trust_env=False)
+                httpx.get(url, trust_env=False, timeout=60)
                 break
             except httpx.TransportError:
+                assert process.poll() is None, "the server ended"
                 time.sleep(0.1)
         yield url
     finally:
@@ -239,10 +240,12 @@ def test_films_from_an_s3_store(label_studio, request, tmp_path, bucket):
         annotator = label_studio.address("annotator-1")
         headers = {"Authorization": f"Token {annotator.token}"}
         task = next(task for task in tasks_of(server, number) if task.clip_id == "c1")
-        shown = httpx.get(f"{annotator.url}/api/tasks/{task.task_id}", headers=headers, trust_env=False).json()
+        shown = httpx.get(
+            f"{annotator.url}/api/tasks/{task.task_id}", headers=headers, trust_env=False, timeout=60
+        ).json()
         address = shown["data"]["video"]
         address = address if address.startswith("http") else annotator.url + address
-        film = httpx.get(address, headers=headers | {"Range": "bytes=0-9"}, trust_env=False)
+        film = httpx.get(address, headers=headers | {"Range": "bytes=0-9"}, trust_env=False, timeout=60)
         assert (film.status_code, len(film.content)) == (206, 10), "passed on by Label Studio, part by part"
         # No secret stands in the dataset.
         for path in (tmp_path / "d").rglob("*"):

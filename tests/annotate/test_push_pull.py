@@ -56,7 +56,7 @@ def folder(label_studio, request) -> Path:
 
 def fetched(address: Address, path: str) -> httpx.Response:
     headers = {"Authorization": f"Token {address.token}", "Range": "bytes=0-99"}
-    return httpx.get(address.url + path, headers=headers, trust_env=False)
+    return httpx.get(address.url + path, headers=headers, trust_env=False, timeout=60)
 
 
 def test_the_whole_loop(label_studio, admin, folder):
