@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from annotate.crowd_design import read_design
-from manifests.tables import TABLES, Row, from_rows, rows_of
+from manifests.tables import TABLES, Row, from_rows, rows_of, sorted_table
 from manifests.workspace import Workspace
 
 __all__ = ["note_shown", "shown_proposals"]
@@ -24,8 +24,11 @@ def note_shown(workspace: Workspace, rows: Iterable[Row]) -> None:
     """
     new = list(rows)
     anew = {row["stretch"] for row in new}
-    kept = [row for row in rows_of(workspace.read("shown", everything=True)) if row["stretch"] not in anew]
-    workspace.write("shown", from_rows(TABLES["shown"], [*kept, *new]))
+    before = workspace.read("shown", everything=True)
+    kept = [row for row in rows_of(before) if row["stretch"] not in anew]
+    now = sorted_table(TABLES["shown"], from_rows(TABLES["shown"], [*kept, *new]))
+    if not now.equals(before):
+        workspace.write("shown", now)
 
 
 def shown_proposals(workspace: Workspace) -> dict[str, list[Row]]:

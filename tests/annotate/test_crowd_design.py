@@ -71,6 +71,9 @@ def test_what_was_shown_stays_when_something_else_is_proposed(tmp_path):
         assert [row["proposal_id"] for row in shown["c1"]] == ["was-there"]
         assert shown["c2"] == [], "they saw none"
         assert [row["model_version"] for row in shown["c3"]] == ["later"], "nothing is noted of it"
+        written = workspace.table_path("shown").stat()
+        note_shown(workspace, [first])
+        assert workspace.table_path("shown").stat() == written, "nothing is written twice"
         note_shown(workspace, [noted("c1")])
         assert shown_proposals(workspace)["c1"] == []
 
