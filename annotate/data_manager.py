@@ -13,7 +13,7 @@ from tqdm import tqdm
 from annotate.project import Task
 from annotate.server import ONCE, Server, explained
 
-__all__ = ["containing", "ensure_tab", "mark_tasks", "remove_tab"]
+__all__ = ["containing", "ensure_tab", "mark_tasks"]
 
 _COLUMNS = "tasks:data."
 
@@ -89,14 +89,6 @@ def ensure_tab(
                     server.client.views.update(id=str(number), data={**known, **wanted}, project=project_id)
                 return number
         return int(server.client.views.create(project=project_id, data=wanted, request_options=ONCE).id)
-
-
-def remove_tab(server: Server, project_id: int, title: str) -> None:
-    """Remove the tab of this title, if it is there."""
-    with explained(server.url):
-        for number, known in _tabs(server, project_id):
-            if known.get("title") == title:
-                server.client.views.delete(id=str(number))
 
 
 def _tabs(server: Server, project_id: int) -> list[tuple[int, dict[str, Any]]]:

@@ -23,7 +23,7 @@ from models.spot.candidates import Candidate
 if TYPE_CHECKING:
     from models.spot.spotter import Spotter
 
-__all__ = ["Propose", "Weights", "find_spotter", "posed_clips", "propose", "stage_of"]
+__all__ = ["Propose", "Weights", "find_spotter", "posed_clips", "proposal_row", "propose", "stage_of"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Propose:
             )
         candidates = self._candidates(poses, Fraction(item["fps_num"], item["fps_den"]))
         by_whom = made_by(self.version, self.weights.sha256 if self.weights else None)
-        return [_row(candidate, item["clip_id"], self.version, by_whom) for candidate in candidates]
+        return [proposal_row(candidate, item["clip_id"], self.version, by_whom) for candidate in candidates]
 
     def _candidates(self, poses: Poses, fps: Fraction) -> list[Candidate]:
         if self.weights:
@@ -193,7 +193,8 @@ def posed_clips(workspace: Workspace) -> Iterator[Row]:
         }
 
 
-def _row(candidate: Candidate, clip: str, version: str, by_whom: str) -> Row:
+def proposal_row(candidate: Candidate, clip: str, version: str, by_whom: str) -> Row:
+    """A candidate as a row of the table of proposals."""
     label = candidate.labels[0]
     return {
         "proposal_id": proposal_id(clip, candidate.start, candidate.end, label, version),

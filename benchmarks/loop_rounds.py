@@ -20,19 +20,18 @@ import numpy as np
 from annotate import kinematic
 from annotate.consensus import consensus
 from annotate.opinions import Opinion, Segment
-from annotate.propose import propose
+from annotate.propose import proposal_row, propose
 from annotate.retrain import retrain
 from annotate.shown import note_shown
 from benchmarks.simulator.annotator import Manner, Shown, Work, annotate
 from benchmarks.simulator.corpus import simulate, write_dataset
 from benchmarks.simulator.crowd import CROWDS, KINDS
-from manifests.ids import digest, proposal_id
+from manifests.ids import digest
 from manifests.poses import Poses, read_poses
 from manifests.provenance import made_by
 from manifests.tables import TABLES, Row, empty, from_rows, rows_of
 from manifests.workspace import Workspace, open_workspace
 from models.mgfm import MGFM
-from models.spot.candidates import Candidate
 from models.spot.spotter import SpotSettings, Spotter, load_spotter
 
 __all__ = ["Clip", "Crowd", "LoopSize", "Rounds", "agreed", "by_rule", "rounds", "spotted"]
@@ -206,7 +205,8 @@ def by_rule(clips: Iterable[Clip], poses: Callable[[str], Poses]) -> dict[str, l
     """The kinematic spotter's proposals, by clip."""
     return {
         clip.name: [
-            _proposal(c, clip.name, kinematic.MODEL_VERSION) for c in kinematic.spot(poses(clip.name), clip.fps)
+            proposal_row(c, clip.name, kinematic.MODEL_VERSION, made_by(kinematic.MODEL_VERSION))
+            for c in kinematic.spot(poses(clip.name), clip.fps)
         ]
         for clip in clips
     }
@@ -219,7 +219,10 @@ def spotted(
     from models.spot.detect import spot
 
     return {
-        clip.name: [_proposal(c, clip.name, version) for c in spot(spotter, poses(clip.name), float(clip.fps))]
+        clip.name: [
+            proposal_row(c, clip.name, version, made_by(version))
+            for c in spot(spotter, poses(clip.name), float(clip.fps))
+        ]
         for clip in clips
     }
 
@@ -282,22 +285,6 @@ def _annotations(said: Mapping[str, Sequence[Opinion]]) -> list[Row]:
                     }
                 )
     return rows
-
-
-def _proposal(candidate: Candidate, clip: str, version: str) -> Row:
-    label = candidate.labels[0]
-    return {
-        "proposal_id": proposal_id(clip, candidate.start, candidate.end, label, version),
-        "clip_id": clip,
-        "start": candidate.start,
-        "end": candidate.end,
-        "label": label,
-        "score": candidate.scores[0],
-        "top_labels": list(candidate.labels),
-        "top_scores": list(candidate.scores),
-        "model_version": version,
-        "made_by": made_by(version),
-    }
 
 
 def _by_clip(rows: Iterable[Row]) -> dict[str, list[Row]]:
