@@ -223,23 +223,24 @@ def test_films_from_an_s3_store(label_studio, request, tmp_path, bucket):
         listed = client.list_objects_v2(Bucket=name).get("Contents", ())
         return {item["Key"]: item["Size"] for item in listed}
 
-    with dataset(tmp_path / "d", ["c1", "c2"], []) as workspace, connect(label_studio.address()) as server:
+    # The server is shared with other files' tests, whose clips are called otherwise: a withdrawal goes by clip.
+    with dataset(tmp_path / "d", ["s3-a", "s3-b"], []) as workspace, connect(label_studio.address()) as server:
         report = push(workspace, project=title, design=design, server=server, quiet=True)
         assert report.tasks_added == 2
-        size = (tmp_path / "d" / "clips" / "v1" / "c1.mp4").stat().st_size
-        assert stored() == {f"press one/clips/v1/{clip}.mp4": size for clip in ("c1", "c2")}
+        size = (tmp_path / "d" / "clips" / "v1" / "s3-a.mp4").stat().st_size
+        assert stored() == {f"press one/clips/v1/{clip}.mp4": size for clip in ("s3-a", "s3-b")}
         # What is there already isn't sent again; what is there in another size is.
-        client.put_object(Bucket=name, Key="press one/clips/v1/c2.mp4", Body=b"half")
-        before = client.head_object(Bucket=name, Key="press one/clips/v1/c1.mp4")["LastModified"]
+        client.put_object(Bucket=name, Key="press one/clips/v1/s3-b.mp4", Body=b"half")
+        before = client.head_object(Bucket=name, Key="press one/clips/v1/s3-a.mp4")["LastModified"]
         assert push(workspace, project=title, server=server, quiet=True).tasks_added == 0
-        assert stored()["press one/clips/v1/c2.mp4"] == size
-        assert client.head_object(Bucket=name, Key="press one/clips/v1/c1.mp4")["LastModified"] == before
+        assert stored()["press one/clips/v1/s3-b.mp4"] == size
+        assert client.head_object(Bucket=name, Key="press one/clips/v1/s3-a.mp4")["LastModified"] == before
         # An annotator gets the film, though the bucket is nobody's to read.
         number = open_project(server, title).id
         assert len(server.client.import_storage.s3.list(project=number)) == 1
         annotator = label_studio.address("annotator-1")
         headers = {"Authorization": f"Token {annotator.token}"}
-        task = next(task for task in tasks_of(server, number) if task.clip_id == "c1")
+        task = next(task for task in tasks_of(server, number) if task.clip_id == "s3-a")
         shown = httpx.get(
             f"{annotator.url}/api/tasks/{task.task_id}", headers=headers, trust_env=False, timeout=60
         ).json()
@@ -256,7 +257,7 @@ def test_films_from_an_s3_store(label_studio, request, tmp_path, bucket):
         gone = forget_in(workspace, video="v1")
         assert stored() == {}
         assert any("2 films" in line for line in gone.left)
-        assert withdraw(server, {"c1"}, set()).tasks == 1
+        assert withdraw(server, {"s3-a"}, set()).tasks == 1
 
 
 def test_a_wrong_bucket_is_named(tmp_path, bucket, monkeypatch):
