@@ -7,6 +7,7 @@ their class that overlaps them by half, one to one, and how many proposals are n
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections import defaultdict
@@ -14,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from annotate.intervals import Interval, Sums, interval
 from annotate.measured import Measured, Ranked, f1_of, measure
@@ -157,8 +159,12 @@ def _learned(workspace: Workspace, settings: SpotSettings, encoder: MGFM | None,
     gestures = sorted(row["gesture_id"] for row in rows_of(workspace.read("gestures")))
     judged = sorted({row["clip_id"] for row in rows_of(workspace.read("annotations"))})
     poses = [(item["clip_id"], item["poses_changed"]) for item in posed_clips(workspace)]
-    weights = [] if encoder is None else [[float(p.double().sum()) for p in encoder.parameters()]]
+    weights = [hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest() for part in _state(encoder)]
     return digest(gestures, judged, poses, to_mapping(settings), weights, sorted(spared))
+
+
+def _state(encoder: MGFM | None) -> list[Tensor]:
+    return [] if encoder is None else list(encoder.state_dict().values())
 
 
 def _record(done: Retrained, people: tuple[str, ...]) -> dict[str, object]:

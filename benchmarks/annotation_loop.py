@@ -25,13 +25,17 @@ import numpy as np
 from benchmarks.crowd import right
 from benchmarks.loop_report import Scored, page
 from benchmarks.loop_rounds import Clip, Crowd, LoopSize, Proposed, Rounds, agreed, by_rule, rounds, spotted
+from benchmarks.pretrained import weights_of
 from benchmarks.simulator.annotator import Manner
 from benchmarks.simulator.crowd import CROWDS
-from manifests.ids import digest
+from manifests.errors import MgcollectError
+from manifests.ids import digest, file_sha256
 from manifests.parquet import write_text
 from manifests.segments import temporal_iou
 from manifests.tables import Row
 from manifests.taxonomy import LABELS
+from models.checkpoints import read_card
+from models.pretrain import load_encoder
 from models.spot.spotter import SpotSettings, Spotter
 
 __all__ = ["ARMS", "Arm", "compared", "likely", "main", "once", "run_seed", "sure_to_be_empty"]
@@ -87,11 +91,17 @@ ARMS = (
 
 
 def run_seed(
-    seed: int, size: LoopSize, settings: SpotSettings, arms: Sequence[Arm] = ARMS, quiet: bool = True
+    seed: int, size: LoopSize, settings: SpotSettings, checkpoint: Path | None = None, arms: Sequence[Arm] = ARMS
 ) -> list[Scored]:
-    """The rounds of one seed, and all arms after them."""
+    """The rounds of one seed, and all arms after them.
+
+    Args:
+        checkpoint: of a pre-trained MG-FM, whose features the spotters see beside the poses.
+    """
+    encoder = load_encoder(checkpoint)[0] if checkpoint else None
     with TemporaryDirectory() as folder:
-        return compared(rounds(Path(folder) / "dataset", size, settings, seed, quiet=quiet), size, seed, arms)
+        done = rounds(Path(folder) / "dataset", size, settings, seed, encoder=encoder, quiet=True)
+        return compared(done, size, seed, arms)
 
 
 def compared(done: Rounds, size: LoopSize, seed: int, arms: Sequence[Arm] = ARMS) -> list[Scored]:
@@ -169,12 +179,13 @@ def _by_lot(clip: Clip) -> bool:
     return int(digest("played whole", clip.name)[:8], 16) / 16**8 >= _WHOLE
 
 
-def _kept(seed: int, size: LoopSize, settings: SpotSettings, out: Path | None) -> list[Scored]:
+def _kept(seed: int, size: LoopSize, settings: SpotSettings, checkpoint: Path | None, out: Path | None) -> list[Scored]:
     """A seed's scores, from `out` where a run before wrote them there."""
-    name = f"seed{seed}-{digest(asdict(size), asdict(settings), [asdict(arm) for arm in ARMS])[:12]}.json"
+    weights = file_sha256(weights_of(checkpoint)) if checkpoint else None
+    name = f"seed{seed}-{digest(asdict(size), asdict(settings), weights, [asdict(arm) for arm in ARMS])[:12]}.json"
     if out and (out / name).exists():
         return [Scored.read(row) for row in json.loads((out / name).read_text(encoding="utf-8"))]
-    found = run_seed(seed, size, settings)
+    found = run_seed(seed, size, settings, checkpoint)
     if out:
         write_text(out / name, json.dumps([asdict(one) for one in found], indent=1) + "\n")
     return found
@@ -188,6 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--crowd", choices=sorted(CROWDS), default=LoopSize.crowd)
     parser.add_argument("--per-clip", type=int, default=LoopSize.per_clip, help="annotators that see a clip")
     parser.add_argument("--precision", choices=["32-true", "bf16-mixed"], default="32-true", help="of the trainings")
+    parser.add_argument("--checkpoint", type=Path, help="an MG-FM whose features the spotters see beside the poses")
     parser.add_argument(
         "--out", type=Path, help="a folder for each seed's scores, which another run reuses, and the report"
     )
@@ -195,10 +207,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     size = LoopSize(crowd=arguments.crowd, per_clip=arguments.per_clip)
     usual = SpotSettings()
     settings = replace(usual, training=replace(usual.training, precision=arguments.precision))
-    one = partial(_kept, size=size, settings=settings, out=arguments.out)
+    checkpoint = arguments.checkpoint
+    sees = "the poses alone"
+    if checkpoint:
+        try:
+            steps = read_card(checkpoint).step
+        except MgcollectError as error:
+            parser.error(str(error))
+        sees = f"the poses and the features of an MG-FM that was pre-trained for {steps} steps"
+    one = partial(_kept, size=size, settings=settings, checkpoint=checkpoint, out=arguments.out)
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
         scored = [each for of_seed in pool.map(one, arguments.seeds) for each in of_seed]
-    text = page(scored, size)
+    text = page(scored, size, sees)
     print(text)
     if arguments.out:
         write_text(arguments.out / "annotation_loop.md", text)

@@ -70,8 +70,8 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
     return mean, float(student_t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
-def page(scored: Sequence[Scored], size: LoopSize) -> str:
-    """The report as Markdown."""
+def page(scored: Sequence[Scored], size: LoopSize, sees: str = "the poses alone") -> str:
+    """The report as Markdown; `sees` says what the spotters look at."""
     seeds = sorted({one.seed for one in scored})
     arms = list(dict.fromkeys(one.arm for one in scored))
     of: dict[tuple[str, int], Scored] = {(one.arm, one.seed): one for one in scored}
@@ -120,8 +120,9 @@ def page(scored: Sequence[Scored], size: LoopSize) -> str:
                 "# What a correct gesture costs (simulated)",
                 f"**People, poses and annotators are simulated.** {len(seeds)} seeds ({_words(seeds)}). In each, "
                 f"{size.people[0]} and {size.people[1]} people were annotated in two rounds (the spotters learned from "
-                f"{_words(learned)} agreed gestures, in {_words(size.steps)} steps), and every arm then on {size.people[2]} others: "
-                f"{film:.0f} minutes, {known:.0f} gestures, {size.per_clip} of {sum(CROWDS[size.crowd].values())} annotators a clip "
+                f"{_words(learned)} agreed gestures, in {_words(size.steps)} steps, and see {sees}), "
+                f"and every arm then on {size.people[2]} others: {film:.0f} minutes, {known:.0f} gestures, {size.per_clip} of "
+                f"{sum(CROWDS[size.crowd].values())} annotators a clip "
                 f"(“{size.crowd}”). ± is half of a 95 % interval over seeds (Student's t); differences are taken seed by seed.",
                 _table(head, rows),
                 "## The cost model",

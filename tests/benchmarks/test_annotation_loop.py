@@ -8,15 +8,17 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from annotate.spotters import versions
-from benchmarks.annotation_loop import ARMS, Arm, compared, likely, once, sure_to_be_empty
+from benchmarks.annotation_loop import ARMS, Arm, compared, likely, main, once, sure_to_be_empty
 from benchmarks.loop_report import Scored, page, spread
 from benchmarks.loop_rounds import Clip, Crowd, LoopSize, rounds
 from benchmarks.simulator.annotator import COSTS, Manner, Work
 from manifests.tables import rows_of
 from manifests.taxonomy import LABELS
 from manifests.workspace import open_workspace
+from models.mgfm import MGFM, NetworkSettings
 from models.spot.calibration import Calibration
 from models.spot.network import SpotNetwork
 from models.spot.spotter import SpotSettings, Spotter
@@ -32,7 +34,10 @@ def settings() -> SpotSettings:
 @pytest.mark.slow
 def test_a_tiny_loop(tmp_path):
     folder = tmp_path / "d"
-    done = rounds(folder, TINY, settings(), 0, quiet=True)
+    torch.manual_seed(0)
+    features = MGFM(NetworkSettings(width=16, depth=1, heads=2))
+    done = rounds(folder, TINY, settings(), 0, encoder=features, quiet=True)
+    assert [spotter.network.encoder is not None for _, spotter in done.spotters] == [True, True]
     learned = [set(json.loads((path / "retrain.json").read_text())["learned_from"]) for path in versions(folder)]
     tested = {clip.row["player_id"] for clip in done.compared}
     assert [len(people) for people in learned] == [3, 4]
@@ -59,6 +64,12 @@ def test_a_tiny_loop(tmp_path):
     assert Scored.read(json.loads(json.dumps(asdict(rule)))) == rule
     assert scored == compared(done, TINY, 0, (ARMS[0], ARMS[2], Arm("spotter 2", "2", Manner(), worth=0.0)))
     assert "| nothing, half speed | 0.0 |" in page(scored, TINY)
+
+
+def test_a_checkpoint_that_is_not_there(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["--checkpoint", str(tmp_path / "nowhere"), "--seeds", "1"])
+    assert "nowhere: there is no checkpoint. Make one with `mgcollect pretrain`." in capsys.readouterr().err
 
 
 def row(start: int, end: int, score: float, label: str = "head_up", *others: float) -> dict[str, object]:
