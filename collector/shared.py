@@ -29,7 +29,7 @@ _HOP = RATE
 _DISAGREEING = 3  # of a window's nine blocks may disagree: those behind a logo, a clock, a banner
 _ALIKE = 0.3  # correlation of a block's changes
 _EVIDENCE = 2.5  # seconds, each weighed by how far its agreement is above that
-_USUAL_PACE = 0.4  # share of samples that are independent, of people who talk: 0.4 to 0.9
+_BEYOND_CHANCE = 6.0  # standard deviations: once in a billion, and thousands of recordings meet at millions of offsets
 
 Ints = npt.NDArray[np.int64]
 
@@ -205,25 +205,32 @@ class _LaidOver:
             for start, end in _rising(alike - _ALIKE)
             if float((alike[start:end] - _ALIKE).sum()) >= _EVIDENCE
         ]
-        return [run for run in found if self._evidence(run) >= _EVIDENCE]
+        return [run for run in found if self._beyond_chance(run) >= _BEYOND_CHANCE]
 
-    def _evidence(self, run: Run) -> float:
-        """Seconds of agreement beyond what chance may give; those of slow movement, which agrees more easily, count less.
+    def _beyond_chance(self, run: Run) -> float:
+        """How far the blocks' mean correlation is from 0, in standard deviations of what unrelated movement gives.
 
-        Of two series with autocorrelations r and s, one sample in 1 + 2 (r1 s1 + r2 s2 + ...) is independent (Bartlett, 1946).
+        Of two series with autocorrelations r and s, one sample in 1 + 2 (r1 s1 + r2 s2 + ...) is independent (Bartlett, 1946):
+        slow movement agrees more easily. Blocks that see the same arm count for as little: of blocks with correlations R
+        in one recording and S in the other, the mean correlation has the variance of blocks² / sum(R S) independent ones.
         """
         part = slice(run.start - self.start, run.end - self.start)
-        pace = 1 / (1 + 2 * float((_memory(self.one[part]) * _memory(self.other[part])).sum()))
-        return (run.agreement - _ALIKE) * (run.end - run.start) / _HOP * min(1.0, pace / _USUAL_PACE)
+        one, other = (_standard(moved[part]) for moved in (self.one, self.other))
+        samples = len(one) / (1 + 2 * float((_memory(one) * _memory(other)).sum()))
+        alike = float((one.T @ one / len(one) * (other.T @ other / len(other))).sum())
+        return float((one * other).mean()) * float(np.sqrt(samples * BLOCKS**2 / max(alike, 1.0)))
+
+
+def _standard(moved: Floats) -> Floats:
+    """Each block's changes with mean 0 and deviation 1; those of one that doesn't move are 0."""
+    moved = moved - moved.mean(axis=0)
+    return np.asarray(moved / np.sqrt(np.maximum((moved**2).mean(axis=0), 1e-9)), np.float32)
 
 
 def _memory(moved: Floats) -> npt.NDArray[np.float64]:
-    """Autocorrelations of some changes over the next second and a half, mean over the blocks; those below 0 as 0."""
-    moved = moved - moved.mean(axis=0)
-    variance = np.maximum((moved**2).mean(axis=0), 1e-9)
+    """Autocorrelations of standard changes over the next second and a half, mean over the blocks; those below 0 as 0."""
     lags = range(1, min(3 * RATE // 2, len(moved) - 1) + 1)
-    correlations = [float(((moved[lag:] * moved[:-lag]).mean(axis=0) / variance).mean()) for lag in lags]
-    return np.maximum(0.0, correlations)
+    return np.maximum(0.0, [float((moved[lag:] * moved[:-lag]).mean()) for lag in lags])
 
 
 def _lay_over(one: Floats, other: Floats, offset: int) -> _LaidOver:
