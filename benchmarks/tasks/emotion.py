@@ -10,7 +10,7 @@ nobody marked one: the same poses, people and classifier, without gestures. Both
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -91,10 +91,10 @@ def _score_one(
     rows, margins = [], []
     for fold in _folds(corpus, videos, won):
         train, test = take(videos, fold.train), take(videos, fold.test)
-        describe = _describer(method, train, corpus.taxonomy, seed)
+        known, asked = _described(method, train, test, corpus.taxonomy, seed)
         learned_from = [video.player_id for video in train]
-        model = fit_linear("logistic", describe(train), won[fold.train].astype(np.int64), learned_from)
-        scores = model.scores(describe(test), 2)
+        model = fit_linear("logistic", known, won[fold.train].astype(np.int64), learned_from)
+        scores = model.scores(asked, 2)
         rows.append(fold.test)
         margins.append(scores[:, 1] - scores[:, 0])
     tested, margin = np.concatenate(rows), np.concatenate(margins)
@@ -129,22 +129,29 @@ def _folds(corpus: Corpus, videos: Sequence[Video], won: npt.NDArray[np.bool_]) 
     return [fold for fold in folds if len(np.unique(won[fold.train])) == 2]
 
 
-def _describer(
-    method: Method, train: Sequence[Video], taxonomy: tuple[str, ...], seed: int
-) -> Callable[[Sequence[Video]], Floats]:
+def _described(
+    method: Method, train: Sequence[Video], test: Sequence[Video], taxonomy: tuple[str, ...], seed: int
+) -> tuple[Floats, Floats]:
+    """What a method says of recordings to learn from, and of others, a row each."""
     if (given := method.describe_videos) is not None:
-        return lambda videos: given(videos, taxonomy)
+        return given(train, taxonomy), given(test, taxonomy)
     samples = [sample for video in train for sample in video.samples]
     fitted = method.fit(samples, np.full(len(samples), HIDDEN), taxonomy, seed) if method.fit else None
-    average = embed(method, fitted, samples).mean(axis=0)
+    known = embed(method, fitted, samples)
+    # A recording without a gesture is described by the average one, and by how many it has: none.
+    average = known.mean(axis=0)
+    others = [sample for video in test for sample in video.samples]
+    asked = embed(method, fitted, others) if others else known[:0]
+    return _of_videos(train, known, average), _of_videos(test, asked, average)
 
-    def describe(videos: Sequence[Video]) -> Floats:
-        # A recording without a gesture is described by the average one, and by how many it has: none.
-        means = [embed(method, fitted, video.samples).mean(axis=0) if video.samples else average for video in videos]
-        rates = [len(video.samples) / video.minutes for video in videos]
-        return np.column_stack([np.stack(means), rates])
 
-    return describe
+def _of_videos(videos: Sequence[Video], embedded: Floats, average: Floats) -> Floats:
+    """(videos, width + 1) each recording's mean embedding, and its gestures a minute; `embedded` has all of theirs in order."""
+    ends = np.cumsum([len(video.samples) for video in videos])
+    parts = np.split(embedded, ends[:-1])
+    means = [part.mean(axis=0) if len(part) else average for part in parts]
+    rates = [len(video.samples) / video.minutes for video in videos]
+    return np.column_stack([np.stack(means), rates])
 
 
 def _permutation_p(truth: Ints, said: Ints, reached: float, seed: int) -> float:
