@@ -92,9 +92,9 @@ class _Embed:
     path: str
 
     def __call__(self, _: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
-        """(n, width) the mean of each gesture's tokens."""
+        """(n, parts · 2 · width) mean and deviation of each gesture's tokens, each part of the body apart."""
         encoder, frames = load_pretrained(self.path)
-        return _mean_tokens(encoder, frames, self.path, samples)
+        return _tokens_by_part(encoder, frames, self.path, samples)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class _Draw:
 
 def _embed_untrained(fitted: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
     encoder, frames, name = fitted
-    return _mean_tokens(encoder, frames, name, samples)
+    return _tokens_by_part(encoder, frames, name, samples)
 
 
 # What was last embedded in this process: tasks, seeds and shares of labels ask for the same lists of gestures. Lists are kept as they
@@ -124,7 +124,7 @@ _RECENT: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
 _KEPT = 16
 
 
-def _mean_tokens(encoder: Any, frames: int, name: str, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
+def _tokens_by_part(encoder: Any, frames: int, name: str, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
     poses = hashlib.sha256()
     for sample in samples:
         poses.update(f"{sample.gesture_id} {sample.poses.keypoints.shape}".encode() + sample.poses.keypoints.tobytes())
@@ -145,7 +145,7 @@ def _embedded(encoder: Any, frames: int, samples: Sequence[Sample]) -> npt.NDArr
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums then come in the same order on every machine
     try:
-        return features(encoder, hold(samples), np.arange(len(samples)), frames=frames)
+        return features(encoder, hold(samples), np.arange(len(samples)), frames=frames, pooling="parts")
     finally:
         torch.set_num_threads(threads)
 

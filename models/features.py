@@ -9,14 +9,14 @@ import numpy.typing as npt
 import torch
 
 from models.data import whole_items, windows
-from models.mgfm import MGFM, pool
+from models.mgfm import MGFM, pool, pool_parts
 from models.store import PoseStore
 
 __all__ = ["Pooling", "features", "knn_accuracy", "knn_hits", "linear_probe"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-Pooling = Literal["mean", "moments", "grid"]
+Pooling = Literal["mean", "moments", "parts", "grid"]
 
 _SEGMENTS = 4  # stretches of time that are averaged apart in "grid" features
 
@@ -36,7 +36,9 @@ def features(
 
     Args:
         pooling: "mean" averages all tokens: (items, width). "moments" joins their mean, maximum and standard deviation:
-            (items, 3 · width), for probes on any skeleton. "grid" averages each joint's tokens over each quarter of the
+            (items, 3 · width), for probes on any skeleton. "parts" joins mean and standard deviation of each part's tokens
+            (torso, arms, each hand, face), so that a nod isn't averaged away by arms at rest: (items, parts · 2 · width),
+            of the parts that the skeleton has. "grid" averages each joint's tokens over each quarter of the
             time apart: (items, 4 · joints · width), for probes on one skeleton.
 
     Returns:
@@ -45,16 +47,19 @@ def features(
     encoder.eval()
     found = []
     for at in range(0, len(items), batch_size):
-        part = items[at : at + batch_size]
-        batch = windows(store, part, *whole_items(store, part), frames).to(device)
+        asked = items[at : at + batch_size]
+        batch = windows(store, asked, *whole_items(store, asked), frames).to(device)
         encoded, present = encoder.encode(batch)
         if pooling == "grid":
             joints = len(batch.joints)
-            cells = encoded.view(len(part), -1, joints, encoded.shape[-1]).tensor_split(_SEGMENTS, dim=1)
-            there = present.view(len(part), -1, joints).tensor_split(_SEGMENTS, dim=1)
+            cells = encoded.view(len(asked), -1, joints, encoded.shape[-1]).tensor_split(_SEGMENTS, dim=1)
+            there = present.view(len(asked), -1, joints).tensor_split(_SEGMENTS, dim=1)
             pooled = torch.cat([_each_joint(cell, mask) for cell, mask in zip(cells, there, strict=True)], dim=1)
         elif pooling == "moments":
             pooled = _moments(encoded.float(), present)
+        elif pooling == "parts":
+            part_of_token = encoder.part_of_joint[batch.joints].repeat(encoded.shape[1] // len(batch.joints))
+            pooled = _parts(encoded.float(), present, part_of_token)
         else:
             pooled = pool(encoded, present)
         found.append(pooled.float().cpu().numpy())
@@ -67,6 +72,13 @@ def _moments(encoded: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
     spread = pool((encoded - mean.unsqueeze(1)).square(), present).sqrt()
     highest = encoded.masked_fill(~there, -torch.inf).amax(1)
     return torch.cat([mean, highest.masked_fill(~there.any(1), 0.0), spread], dim=1)
+
+
+def _parts(encoded: torch.Tensor, present: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+    """(batch, tokens, width) to (batch, parts · 2 · width): mean and standard deviation of each part's tokens."""
+    mean = pool_parts(encoded, present, part)
+    spread = pool_parts((encoded - mean[:, part]).square(), present, part).sqrt()
+    return torch.cat([mean, spread], dim=2)[:, part.unique()].flatten(1)
 
 
 def _each_joint(cell: torch.Tensor, present: torch.Tensor) -> torch.Tensor:

@@ -30,6 +30,7 @@ __all__ = [
     "initialise",
     "network",
     "pool",
+    "pool_parts",
     "time_embedding",
     "tokenise",
 ]
@@ -283,6 +284,18 @@ def pool(encoded: Tensor, present: Tensor) -> Tensor:
     """(batch, width) mean of the tokens that are present; 0 where none is."""
     weight = present.to(encoded.dtype).unsqueeze(-1)
     return (encoded * weight).sum(1) / weight.sum(1).clamp(min=1)
+
+
+def pool_parts(encoded: Tensor, present: Tensor, part: Tensor) -> Tensor:
+    """(batch, parts, width) mean of each part's tokens that are present; 0 where none is.
+
+    Args:
+        encoded: (batch, tokens, width).
+        present: (batch, tokens) bool.
+        part: (tokens,) the part of the body that each token belongs to, an index of `models.skeletons.PARTS`.
+    """
+    weight = present.to(encoded.dtype).unsqueeze(-1) * F.one_hot(part, len(PARTS)).to(encoded.dtype)
+    return torch.einsum("btw,btp->bpw", encoded, weight) / weight.sum(1).clamp(min=1).unsqueeze(-1)
 
 
 def _never_empty(present: Tensor) -> Tensor:

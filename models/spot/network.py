@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from manifests.errors import BadInput
 from models.data import Batch
-from models.mgfm import MGFM, tokenise
+from models.mgfm import MGFM, pool_parts, tokenise
 from models.skeletons import JOINTS, PARTS, nearest_ancestors
 
 __all__ = ["PoseFront", "Pyramid", "SpotNetwork", "SpotterNetwork"]
@@ -236,10 +236,11 @@ class SpotterNetwork(nn.Module):
             tokens = tokenise(cut, self.encoder.settings.patch)
             encoded, present = self.encoder(tokens)
         steps = frames // self.encoder.settings.patch
-        shown = (encoded * present.unsqueeze(-1)).view(n, steps, joints, -1)
-        part = F.one_hot(self.encoder.part_of_joint[batch.joints], len(PARTS)).to(shown.dtype)
-        total = torch.einsum("nsjw,jp->nspw", shown, part)
-        count = torch.einsum("nsj,jp->nsp", present.view(n, steps, joints).to(shown.dtype), part)
-        mean = (total / count.clamp(min=1).unsqueeze(-1)).flatten(2)
+        # Of each stretch apart: what `pool_parts` takes for a batch are stretches.
+        mean = pool_parts(
+            encoded.view(n * steps, joints, -1),
+            present.view(n * steps, joints),
+            self.encoder.part_of_joint[batch.joints],
+        ).view(n, steps, -1)
         x = self.from_encoder(mean).transpose(1, 2)
         return F.interpolate(x, size=points, mode="linear", align_corners=False)

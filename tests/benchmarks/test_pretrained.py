@@ -45,7 +45,7 @@ def test_embeddings_come_in_the_order_of_the_gestures(make_release, checkpoint):
     method = pretrained(checkpoint)
     together = embed(method, None, samples)
     alone = np.concatenate([embed(method, None, [sample]) for sample in samples])
-    assert together.shape == (24, 16)
+    assert together.shape == (24, 4 * 2 * 16)  # torso, arms, face and legs
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert len(np.unique(together.round(4), axis=0)) == 24
 
@@ -91,7 +91,7 @@ def test_beside_it_stands_the_same_network_with_random_weights(make_release, che
     _, random = methods_for(release, ["mg-fm-random"], [checkpoint])
     samples, labels = Corpus(release).samples, np.full(12, -1)
     drawn = [embed(random, random.fit(samples, labels, release.labels, seed), samples) for seed in (0, 0, 1)]
-    assert drawn[0].shape == (12, 16)  # as wide as the checkpoint's
+    assert drawn[0].shape == (12, 4 * 2 * 16)  # as wide as the checkpoint's
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert np.abs(drawn[0] - drawn[2]).max() > 0.01
     with pytest.raises(BadInput, match="mg-fm-random: of which MG-FM"):

@@ -90,3 +90,18 @@ def test_moments_by_hand(encoder, store):
     np.testing.assert_allclose(moments[:, :width], mean, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(moments[:, width : 2 * width], tokens.max(1), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(moments[:, 2 * width :], tokens.std(1), rtol=1e-4, atol=1e-5)
+
+
+def test_parts_by_hand(encoder, store):
+    """Of COCO's 17 joints the arms' are elbows and wrists; the hands' would be fingers, which it lacks."""
+    items = np.arange(3)
+    has = ["torso", "arms", "face", "legs"]
+    parts = features(encoder, store, items, frames=32, pooling="parts").reshape(3, len(has), 2, 32)
+    batch = windows(store, items, *whole_items(store, items), 32)
+    with torch.no_grad():
+        tokens = encoder.encode(batch)[0].numpy().reshape(3, -1, 17, 32)
+    joints = store.skeleton.joints
+    arms = tokens[:, :, [joints.index(f"{side}_{name}") for side in ("left", "right") for name in ("elbow", "wrist")]]
+    found = parts[:, has.index("arms")]
+    np.testing.assert_allclose(found[:, 0], arms.mean((1, 2)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(found[:, 1], arms.std((1, 2)), rtol=1e-4, atol=1e-4)
