@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.baselines import BASELINES
 from benchmarks.methods import BUILT_IN, Method
-from benchmarks.pretrained import RANDOM, pretrained, untrained, weights_of
+from benchmarks.pretrained import NAME, RANDOM, pretrained, untrained, weights_of
 from benchmarks.tuned import TUNED, fine_tuned
 from manifests.errors import BadInput
 from manifests.ids import file_sha256
@@ -43,7 +43,9 @@ def methods_for(
     known = known | BASELINES
     for weights in encoders:
         known |= {TUNED: fine_tuned(weights), RANDOM: untrained(weights)}
-    methods = [*extra] + [_method(name, known) if isinstance(name, str) else name for name in wanted]
+    scored = [method.name for method in extra]
+    named = [name for name in wanted if name not in scored]  # who names a checkpoint's method says what is done anyway
+    methods = [*extra] + [_method(name, known) if isinstance(name, str) else name for name in named]
     names = [method.name for method in methods]
     if twice := {name for name in names if names.count(name) > 1}:
         raise BadInput(f"Two methods are called {sorted(twice)[0]!r}. Name each once; a file is called by its name.")
@@ -55,7 +57,7 @@ def _method(name: str, known: dict[str, Method]) -> Method:
         return known[name]
     if name.endswith(".py"):
         return load_method(Path(name))
-    if name in (TUNED, RANDOM):
+    if name in (NAME, TUNED, RANDOM):
         raise BadInput(f"--method {name}: of which MG-FM? Give the pre-trained one's folder with --checkpoint.")
     raise BadInput(f"--method {name}: there is none. Give a Python file, or one of: {', '.join(known)}.")
 

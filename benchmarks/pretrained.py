@@ -26,10 +26,10 @@ from manifests.poses import Poses
 from models.checkpoints import MODEL, read_card
 from models.spot.candidates import Candidate
 
-__all__ = ["RANDOM", "load_pretrained", "pretrained", "untrained", "weights_of"]
+__all__ = ["NAME", "RANDOM", "load_pretrained", "pretrained", "untrained", "weights_of"]
 
 RANDOM = "mg-fm-random"
-_NAME, _SPOTTER = "mg-fm", "spotter"
+NAME, _SPOTTER = "mg-fm", "spotter"
 
 
 def pretrained(checkpoint: Path | str) -> Method:
@@ -48,7 +48,7 @@ def pretrained(checkpoint: Path | str) -> Method:
         count = _count(_load_spotter(str(path)).network)
         return Method(_SPOTTER, spot=_Spot(str(path)), parameters=_Parameters(count), digest=file_sha256(path))
     count = _count(load_pretrained(str(path))[0])
-    return Method(_NAME, embed=_Embed(str(path)), parameters=_Parameters(count), digest=file_sha256(path))
+    return Method(NAME, embed=_Embed(str(path)), parameters=_Parameters(count), digest=file_sha256(path))
 
 
 def untrained(weights: Path) -> Method:

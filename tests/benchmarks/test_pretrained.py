@@ -94,8 +94,13 @@ def test_beside_it_stands_the_same_network_with_random_weights(make_release, che
     assert drawn[0].shape == (12, 4 * 2 * 16)  # as wide as the checkpoint's
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert np.abs(drawn[0] - drawn[2]).max() > 0.01
-    with pytest.raises(BadInput, match="mg-fm-random: of which MG-FM"):
-        methods_for(release, ["mg-fm-random"])
+    for name in ("mg-fm", "mg-fm-random"):
+        with pytest.raises(BadInput, match=f"{name}: of which MG-FM"):
+            methods_for(release, [name])
+    assert [method.name for method in methods_for(release, ["mg-fm", "majority"], [checkpoint])] == [
+        "mg-fm",
+        "majority",
+    ]
 
 
 def test_the_same_gestures_are_embedded_once_and_other_poses_anew(make_release, checkpoint):
