@@ -67,14 +67,14 @@ class Desk:
 
     Attributes:
         dataset: its folder.
-        stage: the model that is asked.
+        stage: gives the model that is asked; asked itself each time, since a spotter may be trained meanwhile.
         project: the title of the project whose submissions are pulled.
         address: of its Label Studio; None pulls nothing.
         pull_after_s: seconds without a further event after which submissions are pulled.
     """
 
     dataset: Path
-    stage: Propose
+    stage: Callable[[], Propose]
     project: str = DEFAULT_TITLE
     address: Address | None = None
     pull_after_s: float = 20.0
@@ -121,7 +121,7 @@ class Desk:
         def run() -> _T:
             # Opened for each piece of work: another command may have changed the tables meanwhile.
             with open_workspace(self.dataset) as workspace:
-                return work(Backend(workspace, self.stage))
+                return work(Backend(workspace, self.stage()))
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
@@ -163,7 +163,7 @@ def make_app(desk: Desk, secret: str) -> FastAPI:
 
     @app.post("/setup", dependencies=guarded)
     def setup(_: _Setup) -> dict[str, str]:
-        return {"model_version": desk.stage.version}
+        return {"model_version": desk.stage().version}
 
     @app.post("/predict", dependencies=guarded)
     async def predict(asked: _Tasks) -> dict[str, Any]:
@@ -269,7 +269,7 @@ async def _run(
             await asyncio.sleep(0.02)
         if attached and desk.address is not None:
             await asyncio.to_thread(_attach_at, desk.address, desk.project, url, secret)
-        desk.say(f"Serving {desk.stage.version} at {url}. Stop with Ctrl-C.")
+        desk.say(f"Serving {desk.stage().version} at {url}. Stop with Ctrl-C.")
         await serving
     finally:
         server.should_exit = True

@@ -146,12 +146,14 @@ def serve(
 ) -> None:
     """Answer Label Studio live, as its ML backend: stored proposals at once, missing ones computed; pull what is submitted.
 
+    A spotter that `annotate retrain` finishes meanwhile answers from then on.
+
     MGCOLLECT_ML_SECRET is the password that Label Studio is given. A Label Studio that runs on this machine or in this network
     has to be started with ML_BLOCK_LOCAL_IP=false and SSRF_PROTECTION_ENABLED=false, or it calls nobody here.
 
     Example:  mgcollect annotate serve --checkpoint spotter --port 9090
     """
-    from annotate.propose import stage_of
+    from annotate.propose import Propose, stage_of
     from annotate.serve import Desk, secret_from_env
     from annotate.serve import serve as run
     from annotate.server import address_from_env
@@ -160,7 +162,12 @@ def serve(
     with open_workspace(dataset):
         pass  # or a wrong folder would be told at the first task only
     say = (lambda _: None) if quiet else console.print
-    desk = Desk(dataset, stage_of(_chosen(dataset, checkpoint, by_rule), recall), project, address, pull_after, say)
+
+    def stage() -> Propose:
+        return stage_of(_chosen(dataset, checkpoint, by_rule), recall)
+
+    stage()  # or wrong options would be told at the first task only
+    desk = Desk(dataset, stage, project, address, pull_after, say)
     run(desk, secret, host=host, port=port, url=url, attached=attach)
 
 

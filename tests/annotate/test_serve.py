@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -21,7 +22,7 @@ from annotate.backend import Backend
 from annotate.crowd_design import CrowdDesign, write_design
 from annotate.label_studio import from_result
 from annotate.project import open_project, task_data, tasks_of
-from annotate.propose import Propose, propose
+from annotate.propose import Propose, Weights, propose
 from annotate.push import push
 from annotate.serve import SECRET, Desk, attach, secret_from_env
 from annotate.server import KEY, URL, connect
@@ -118,8 +119,25 @@ def test_a_secret_is_needed(monkeypatch):
 
 
 def test_events_that_are_no_submissions_are_left(tmp_path):
-    desk = Desk(tmp_path, Propose())
+    desk = Desk(tmp_path, Propose)
     assert [desk.note(action) for action in ("ANNOTATION_CREATED", "TASKS_CREATED", "")] == [True, False, False]
+
+
+def test_a_spotter_trained_meanwhile_answers(tmp_path):
+    trained = Propose(Weights("nowhere", "0" * 64))
+    rows = [
+        proposal("c1", start, start + 9, "touching_face") | {"model_version": version}
+        for start, version in ((5, VERSION), (30, trained.version))
+    ]
+    with dataset(tmp_path / "d", ["c1"], rows):
+        pass
+    stages = iter([Propose(), trained])
+    desk = Desk(tmp_path / "d", lambda: next(stages))
+    [first], [second] = (asyncio.run(desk.predict([task_of("c1")])) for _ in range(2))
+    desk.close()
+    assert frames_of(first) == [(5, 14, "touching_face")]
+    assert frames_of(second) == [(30, 39, "touching_face")]
+    assert second[0]["model_version"] == trained.version
 
 
 @contextmanager
