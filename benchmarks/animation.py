@@ -18,6 +18,7 @@ _FRAMES = 12  # kept of a gesture
 _SIDE = 120  # of a figure's cell, in SVG units
 _SEEN = 0.3
 _LOOP_SECONDS = 2.4
+_LETTERS = 20  # of a caption that fits under its cell as it is; longer ones are squeezed
 
 
 def stick_figure(sample: Sample, label: str) -> dict[str, Any]:
@@ -74,8 +75,9 @@ def _cell(item: dict[str, Any], x: int, y: int, query: bool, right: bool) -> str
     frame = "#009E73" if right else "#BBBBBB"
     fill = "#F3F3F3" if query else "white"
     caption = item["label"] + (" ✓" if right else "")
+    fitted = f' textLength="{_SIDE}" lengthAdjust="spacingAndGlyphs"' if len(caption) > _LETTERS else ""
     return (
         f'<g transform="translate({x} {y})"><rect width="{_SIDE}" height="{_SIDE}" fill="{fill}" stroke="{frame}" '
         f'stroke-width="{3 if right else 1}"/><path d="{strokes[0]}" fill="none" stroke="#0072B2" stroke-width="2.5" '
-        f'stroke-linecap="round">{movement}</path><text y="{_SIDE + 14}">{escape(caption)}</text></g>'
+        f'stroke-linecap="round">{movement}</path><text y="{_SIDE + 14}"{fitted}>{escape(caption)}</text></g>'
     )
