@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from annotate.local_server import User
+from tests.chromium import chromium
 
 __all__ = ["LabellingPage", "labelling_page"]
 
 _WAIT_S = 90.0
-_FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1500,1400"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic"),
-)
 
 
 class LabellingPage:
@@ -80,15 +74,7 @@ class LabellingPage:
 @contextmanager
 def labelling_page(url: str, user: User, profile: Path) -> Iterator[LabellingPage]:
     """A browser in which `user` is logged in at the Label Studio at `url`; skips where no Chromium is installed."""
-    chromium, driver_path = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver_path:
-        pytest.skip("no Chromium here: apt install chromium chromium-driver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*_FLAGS, f"--user-data-dir={profile}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(driver_path))
-    try:
+    with chromium(profile) as driver:
         driver.get(f"{url}/user/login/")
         driver.find_element(By.NAME, "email").send_keys(user.email)
         password = driver.find_element(By.NAME, "password")
@@ -96,8 +82,6 @@ def labelling_page(url: str, user: User, profile: Path) -> Iterator[LabellingPag
         password.submit()
         WebDriverWait(driver, _WAIT_S).until(lambda there: "/user/login" not in there.current_url)
         yield LabellingPage(driver)
-    finally:
-        driver.quit()
 
 
 def _frame(region: WebElement, attribute: str) -> int:
