@@ -105,7 +105,9 @@ def pretrain(
     if not halted:
         module.encoder.introduce({joint for store in stores for joint in store.skeleton.joints})
     if not halted and is_first_process():
-        final = Card(**{**vars(card), "metrics": line, "step": steps})
+        # Without its speed, so that the same seed gives the same file.
+        measured = {name: value for name, value in line.items() if name != "rate"}
+        final = Card(**{**vars(card), "metrics": measured, "step": steps})
         save_weights(Path(out) / MODEL, dict(module.encoder.state_dict()), final)
         (Path(out) / RESUME).unlink()
     return module.encoder

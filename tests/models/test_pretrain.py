@@ -48,15 +48,8 @@ def test_killed_and_resumed_is_bitwise_never_killed(store, other_people, tmp_pat
     pretrain(stores, tmp_path / "whole", SETTINGS, quiet=True)
     pretrain(stores, tmp_path / "parts", SETTINGS, stop=lambda step: step == 3, quiet=True)
     pretrain(stores, tmp_path / "parts", SETTINGS, quiet=True)
-    assert (tmp_path / "whole" / MODEL).read_bytes() == (tmp_path / "parts" / MODEL).read_bytes() or same_weights(
-        tmp_path
-    )
-
-
-def same_weights(folder):
-    # The card holds the samples a second, which differ; the weights may not.
-    first, second = (load_encoder(folder / name)[0].state_dict() for name in ("whole", "parts"))
-    return all(torch.equal(first[name], second[name]) for name in first)
+    # What the file says of itself included: the same seed gives the same digest.
+    assert (tmp_path / "whole" / MODEL).read_bytes() == (tmp_path / "parts" / MODEL).read_bytes()
 
 
 def test_views_are_of_the_same_items_and_differ(store):
