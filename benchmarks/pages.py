@@ -138,6 +138,7 @@ td { font-variant-numeric: tabular-nums; white-space: nowrap }
 svg, img { display: block } figure { margin: 1.5rem 0 } img { max-width: max(100%, 32rem); height: auto; background: white }
 figcaption { font-size: .9rem } .bar { fill: var(--bar) } .interval { stroke: var(--ink); stroke-width: 1.5 }
 .track { fill: var(--line) } .confusion td { text-align: right; min-width: 2rem }
+.rows { font-size: .85rem } .rows td { white-space: normal; min-width: 6rem; vertical-align: top }
 """
 
 
@@ -179,13 +180,18 @@ def html_page(report: BenchmarkReport, figures: Sequence[Figure] = ()) -> str:
     )
 
 
+def _unbroken(cell: str) -> str:
+    """A cell whose interval stays on one line."""
+    return escape(cell).replace(", ", ",&nbsp;")
+
+
 def _html_rows(head: list[str], rows: list[list[str]]) -> str:
     names = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(
-        f"<tr><th>{escape(row[0])}</th>" + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
+        f"<tr><th>{escape(row[0])}</th>" + "".join(f"<td>{_unbroken(cell)}</td>" for cell in row[1:]) + "</tr>"
         for row in rows
     )
-    return f'<div class="scroll"><table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll"><table class="rows"><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _html_differences(differences: list[Difference]) -> str:
