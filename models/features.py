@@ -78,7 +78,7 @@ def _parts(encoded: torch.Tensor, present: torch.Tensor, part: torch.Tensor) -> 
     """(batch, tokens, width) to (batch, parts · 2 · width): mean and standard deviation of each part's tokens."""
     mean = pool_parts(encoded, present, part)
     spread = pool_parts((encoded - mean[:, part]).square(), present, part).sqrt()
-    return torch.cat([mean, spread], dim=2)[:, part.unique()].flatten(1)
+    return torch.cat([mean, spread], dim=2)[:, torch.unique(part)].flatten(1)
 
 
 def _each_joint(cell: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
