@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import uvicorn
-from fastapi import Depends, FastAPI, HTTPException, status
+from fastapi import Depends, FastAPI, HTTPException, Request, status
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from pydantic import BaseModel, Field
 
@@ -30,7 +31,7 @@ from annotate.propose import Propose
 from annotate.pull import pull
 from annotate.server import ONCE, Address, Server, connect, explained
 from manifests.errors import BadInput, MgcollectError, Unavailable
-from manifests.workspace import open_workspace
+from manifests.workspace import Workspace, open_workspace
 
 __all__ = ["SECRET", "Desk", "attach", "make_app", "secret_from_env", "serve"]
 
@@ -84,7 +85,7 @@ class Desk:
 
     async def predict(self, tasks: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
         """As `Backend.predict`."""
-        return await self._there(lambda backend: backend.predict(tasks))
+        return await self._there(lambda workspace: Backend(workspace, self.stage()).predict(tasks))
 
     def note(self, action: str) -> bool:
         """Take note of an event; whether it is one of a submission, which will be pulled."""
@@ -110,18 +111,18 @@ class Desk:
         """Finish what is in hand."""
         self._thread.shutdown()
 
-    def _pull(self, backend: Backend) -> str:
+    def _pull(self, workspace: Workspace) -> str:
         if self.address is None:
             return "Something was submitted; run `mgcollect annotate pull`."
         with connect(self.address) as server:
-            done = pull(backend.workspace, project=self.project, server=server, quiet=True)
+            done = pull(workspace, project=self.project, server=server, quiet=True)
         return f"Pulled {done.new} new of {done.submissions} submissions; {done.failed} failed."
 
-    async def _there(self, work: Callable[[Backend], _T]) -> _T:
+    async def _there(self, work: Callable[[Workspace], _T]) -> _T:
         def run() -> _T:
             # Opened for each piece of work: another command may have changed the tables meanwhile.
             with open_workspace(self.dataset) as workspace:
-                return work(Backend(workspace, self.stage()))
+                return work(workspace)
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
@@ -144,7 +145,7 @@ def secret_from_env() -> str:
 def make_app(desk: Desk, secret: str) -> FastAPI:
     """The web application: what Label Studio asks, passed on to the desk.
 
-    Without the secret every way but /health answers 401; a task that can't be read, 400; what isn't to be had now, 503.
+    Without the secret every way but /health answers 401; a task or a spotter that can't be read, 400; what isn't to be had now, 503.
     """
     app = FastAPI(title="mgcollect", openapi_url=None)
 
@@ -157,6 +158,12 @@ def make_app(desk: Desk, secret: str) -> FastAPI:
 
     guarded = [Depends(known)]
 
+    @app.exception_handler(MgcollectError)
+    async def told(_: Request, error: MgcollectError) -> JSONResponse:
+        unfit = isinstance(error, BadInput)
+        code = status.HTTP_400_BAD_REQUEST if unfit else status.HTTP_503_SERVICE_UNAVAILABLE
+        return JSONResponse({"detail": str(error)}, code)
+
     @app.get("/health")
     def health() -> dict[str, str]:
         return {"status": "UP"}
@@ -167,12 +174,7 @@ def make_app(desk: Desk, secret: str) -> FastAPI:
 
     @app.post("/predict", dependencies=guarded)
     async def predict(asked: _Tasks) -> dict[str, Any]:
-        try:
-            return {"results": await desk.predict(asked.tasks)}
-        except BadInput as error:
-            raise HTTPException(status.HTTP_400_BAD_REQUEST, str(error)) from error
-        except MgcollectError as error:
-            raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, str(error)) from error
+        return {"results": await desk.predict(asked.tasks)}
 
     @app.post("/webhook", dependencies=guarded)
     def webhook(event: _Event) -> dict[str, bool]:

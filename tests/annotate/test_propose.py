@@ -6,20 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from annotate.propose import find_spotter, propose
 from manifests.errors import BadInput
 from manifests.ids import file_sha256, proposal_id
 from manifests.poses import write_poses
 from manifests.taxonomy import LABELS
-from models.checkpoints import Card
-from models.settings import to_mapping
-from models.spot.calibration import Calibration
-from models.spot.network import SpotNetwork, SpotterNetwork
-from models.spot.spotter import SpotSettings, Spotter, save_spotter
 from tests.annotate.datasets import dataset
 from tests.annotate.test_kinematic import hand_at, poses, simulated
+from tests.annotate.untaught import untaught_spotter
 
 
 @pytest.fixture
@@ -65,12 +60,7 @@ def test_a_second_run_does_nothing_and_new_poses_are_done_again(workspace):
 
 @pytest.fixture
 def spotter(tmp_path):
-    """A checkpoint that knows the 32 classes and has learned nothing."""
-    torch.manual_seed(0)
-    shape = SpotNetwork(width=8, levels=2, context=1)
-    found = Spotter(SpotterNetwork(shape, len(LABELS)), LABELS, Calibration(1.0, 3.0, np.zeros((100, len(LABELS)))))
-    save_spotter(tmp_path / "spotter", found, Card("spotter", to_mapping(SpotSettings(network=shape)), classes=LABELS))
-    return tmp_path / "spotter"
+    return untaught_spotter(tmp_path / "spotter")
 
 
 def test_by_a_trained_spotter(workspace, spotter):

@@ -28,12 +28,15 @@ from annotate.serve import SECRET, Desk, attach, secret_from_env
 from annotate.server import KEY, URL, connect
 from annotate.stretches import Stretch
 from manifests.errors import BadInput, Unavailable
+from manifests.ids import file_sha256
 from manifests.poses import write_poses
 from manifests.tables import TABLES
 from manifests.workspace import open_workspace
 from mgcollect.demo.annotators import annotate_by_script
+from models.checkpoints import MODEL
 from tests.annotate.datasets import N_FRAMES, dataset, proposal, table
 from tests.annotate.test_kinematic import hand_at, poses, simulated
+from tests.annotate.untaught import untaught_spotter
 from tests.end_to_end.commands import ROOT, mgcollect
 
 SHARED = "a secret of the tests 0123"
@@ -185,6 +188,20 @@ def test_without_the_secret_nothing_is_answered(workspace):
         bad = http.post("/predict", json={"tasks": [{"data": {"clip_id": "c1", "start": "x"}}]}, auth=ours)
         assert (bad.status_code, "annotate push" in bad.json()["detail"]) == (400, True)
         assert http.post("/predict", content=b"\x00", auth=ours).status_code == 422
+
+
+def test_what_is_trained_while_it_runs_answers_and_what_is_damaged_says_so(workspace):
+    with serving(workspace.root, "--no-attach") as (url, _), httpx.Client(base_url=url, trust_env=False) as http:
+        ours = ("mgcollect", SHARED)
+        version = untaught_spotter(workspace.root / "spotters" / f"v0001-{'a' * 12}")
+        asked = [http.post("/setup", json={}, auth=ours).json()["model_version"]]
+        (version / "retrain.json").write_text("{}")  # with its record a version is finished
+        asked.append(http.post("/setup", json={}, auth=ours).json()["model_version"])
+        assert asked == [VERSION, f"spotter-{file_sha256(version / MODEL)[:12]}"]
+        (version / MODEL).write_bytes(b"not weights")
+        for path, body in (("/predict", {"tasks": [task_of("c1")]}), ("/setup", {})):
+            bad = http.post(path, json=body, auth=ours)
+            assert (bad.status_code, "not a readable safetensors file" in bad.json()["detail"]) == (400, True)
 
 
 def test_a_command_that_cannot_serve(workspace):
