@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from collector.movement import BLOCKS, RATE, STEP, Floats
 
-__all__ = ["Moments", "Run", "find_candidates", "shared_runs"]
+__all__ = ["Moments", "Run", "beyond_chance", "find_candidates", "shared_runs"]
 
 _BANDS, _BAND_BITS = 6, 10  # of a hash; two are compared where they have one of these parts in common
 _NEAR = 16  # bits; hashes of moments that have nothing to do with each other differ in 32 +- 5
@@ -208,17 +208,24 @@ class _LaidOver:
         return [run for run in found if self._beyond_chance(run) >= _BEYOND_CHANCE]
 
     def _beyond_chance(self, run: Run) -> float:
-        """How far the blocks' mean correlation is from 0, in standard deviations of what unrelated movement gives.
-
-        Of two series with autocorrelations r and s, one sample in 1 + 2 (r1 s1 + r2 s2 + ...) is independent (Bartlett, 1946):
-        slow movement agrees more easily. Blocks that see the same arm count for as little: of blocks with correlations R
-        in one recording and S in the other, the mean correlation has the variance of blocks² / sum(R S) independent ones.
-        """
         part = slice(run.start - self.start, run.end - self.start)
-        one, other = (_standard(moved[part]) for moved in (self.one, self.other))
-        samples = len(one) / (1 + 2 * float((_memory(one) * _memory(other)).sum()))
-        alike = float((one.T @ one / len(one) * (other.T @ other / len(other))).sum())
-        return float((one * other).mean()) * float(np.sqrt(samples * BLOCKS**2 / max(alike, 1.0)))
+        return beyond_chance(self.one[part], self.other[part])
+
+
+def beyond_chance(one: Floats, other: Floats) -> float:
+    """How far the blocks' mean correlation is from 0, in standard deviations of what unrelated movement gives.
+
+    Of two series with autocorrelations r and s, one sample in 1 + 2 (r1 s1 + r2 s2 + ...) is independent (Bartlett, 1946): slow
+    movement agrees more easily. Blocks that see the same arm count for as little: of blocks with correlations R in one
+    recording and S in the other, the mean correlation has the variance of blocks² / sum(R S) independent ones.
+
+    Args:
+        one, other: (samples, 9) changes of two recordings, laid over each other.
+    """
+    one, other = _standard(one), _standard(other)
+    samples = len(one) / (1 + 2 * float((_memory(one) * _memory(other)).sum()))
+    alike = float((one.T @ one / len(one) * (other.T @ other / len(other))).sum())
+    return float((one * other).mean()) * float(np.sqrt(samples * BLOCKS**2 / max(alike, 1.0)))
 
 
 def _standard(moved: Floats) -> Floats:

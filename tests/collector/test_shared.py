@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 from collector.movement import RATE, Floats, changes, hash_moments
-from collector.shared import Moments, Run, find_candidates, shared_runs
+from collector.shared import Moments, Run, beyond_chance, find_candidates, shared_runs
 
 
 def _movement(seed: int, seconds: int = 120) -> Floats:
@@ -75,3 +75,20 @@ def test_memory_of_votes_is_per_recording_and_pairs_come_once() -> None:
     pairs = [(a, b) for a, b, _ in find_candidates(_moments([one, one, one]))]
     assert pairs == [(0, 1), (0, 2), (1, 2)]
     assert list(find_candidates(_moments([np.zeros((0, 9), np.float32)]))) == []
+
+
+@pytest.mark.parametrize("sources", [1, 3, 9])
+@pytest.mark.parametrize("smooth", [0.5, 1.5])
+def test_agreement_by_chance_is_measured_in_its_own_deviations(sources: int, smooth: float) -> None:
+    """Whatever the pace, and however few limbs the nine blocks see: unrelated movement is 0 ± 1, and it is never linked."""
+    rng = np.random.default_rng(3)
+
+    def moved() -> Floats:
+        limbs = gaussian_filter1d(rng.normal(size=(160, sources)), smooth, axis=0)
+        return np.asarray(limbs[:, np.arange(9) % sources], np.float32)
+
+    found = np.array([beyond_chance(moved(), moved()) for _ in range(400)])
+    assert abs(found.mean()) < 0.2
+    assert found.std() == pytest.approx(1.0, abs=0.25)
+    same = moved()
+    assert beyond_chance(same, same) > 6
