@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from annotate.intervals import Interval, Sums, interval
 from annotate.measured import Measured, Ranked, f1_of, measure
@@ -159,12 +158,9 @@ def _learned(workspace: Workspace, settings: SpotSettings, encoder: MGFM | None,
     gestures = sorted(row["gesture_id"] for row in rows_of(workspace.read("gestures")))
     judged = sorted({row["clip_id"] for row in rows_of(workspace.read("annotations"))})
     poses = [(item["clip_id"], item["poses_changed"]) for item in posed_clips(workspace)]
-    weights = [hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest() for part in _state(encoder)]
+    state = {} if encoder is None else encoder.state_dict()
+    weights = [hashlib.sha256(part.cpu().numpy().tobytes()).hexdigest() for part in state.values()]
     return digest(gestures, judged, poses, to_mapping(settings), weights, sorted(spared))
-
-
-def _state(encoder: MGFM | None) -> list[Tensor]:
-    return [] if encoder is None else list(encoder.state_dict().values())
 
 
 def _record(done: Retrained, people: tuple[str, ...]) -> dict[str, object]:
