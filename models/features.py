@@ -37,7 +37,7 @@ def features(
     Args:
         pooling: "mean" averages all tokens: (items, width). "moments" joins their mean, maximum and standard deviation:
             (items, 3 · width), for probes on any skeleton. "parts" joins mean and standard deviation of each part's tokens
-            (torso, arms, each hand, face), so that a nod isn't averaged away by arms at rest: (items, parts · 2 · width),
+            (torso, arms, each hand, face, legs), so that a nod isn't averaged away by arms at rest: (items, parts · 2 · width),
             of the parts that the skeleton has. "grid" averages each joint's tokens over each quarter of the
             time apart: (items, 4 · joints · width), for probes on one skeleton.
 
