@@ -170,7 +170,8 @@ def open_workspace(folder: Path | str, *, create: bool = False) -> Iterator[Work
     _check_layout(marker)
     workspace = Workspace(root)
     with explain_write_errors(root):
-        remove_leftovers(root / "tables")
+        for folder in (root, root / "tables", root / "reports"):  # the stages sweep those that they fill
+            remove_leftovers(folder)
     try:
         yield workspace
     finally:

@@ -141,13 +141,14 @@ def test_what_a_killed_writer_left_is_swept_and_what_a_living_one_writes_is_not(
         workspace.write("players", from_rows(TABLES["players"], [samples.player()]))
     with subprocess.Popen(["true"]) as dead:
         dead.wait()
-    left = tmp_path / "d" / "tables" / f".clips.{dead.pid}.tmp.parquet"
-    busy = tmp_path / "d" / "tables" / f".clips.{os.getpid()}.tmp.parquet"
-    left.touch()
-    busy.touch()
+    written = ("tables/.clips.{}.tmp.parquet", ".crowd.{}.tmp.json", "reports/.agreement.{}.tmp.json")
+    left, busy = ([tmp_path / "d" / name.format(pid) for name in written] for pid in (dead.pid, os.getpid()))
+    for path in (*left, *busy):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
     with open_workspace(tmp_path / "d"):
-        assert not left.exists()
-        assert busy.exists()
+        assert not any(path.exists() for path in left)
+        assert all(path.exists() for path in busy)
 
 
 @pytest.fixture
