@@ -1,4 +1,4 @@
-"""The baselines of `models/`, as methods: each is trained in its cell on what it may see, for a fixed number of steps.
+"""The baselines of `models/`, as methods: each is trained in its cell on what it may see, for a number of steps or of minutes.
 
 They are scored where they are asked for by name, because each takes minutes. Equal seeds give equal weights on a CPU. Those that
 learn without labels embed, and do every task but spotting; those that learn from labels have nothing to learn from where
@@ -11,6 +11,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +41,7 @@ Samples = Sequence[Sample]
 _BATCH = 32
 _FRAMES = 64
 _AT_ONCE = 64  # samples that are predicted or embedded at a time
+_ENDLESS = 1_000_000_000  # steps that no budget of minutes reaches
 
 
 def _embedded(model: Any, batch: Batch) -> torch.Tensor:
@@ -62,6 +64,7 @@ class _Recipe:
         supervised: whether it learns from labels; else it takes none.
         views: 2 where its `forward` takes a pair of batches.
         steps: of the optimiser.
+        minutes: of training, where it is time that ends it; the learning rate then falls with the time left.
         lr: highest learning rate.
     """
 
@@ -70,6 +73,7 @@ class _Recipe:
     embed: Callable[[Any, Batch], torch.Tensor] = _embedded
     views: int = 1
     steps: int = 300
+    minutes: float | None = None
     lr: float = 1e-3
 
 
@@ -114,7 +118,13 @@ class _Fit:
         torch.manual_seed(seed)
         model = recipe.build(store.skeleton, len(taxonomy))
         training = Training(
-            steps=recipe.steps, batch_size=_BATCH, lr=recipe.lr, weight_decay=0.01, accelerator="cpu", seed=seed
+            steps=recipe.steps,
+            minutes=recipe.minutes,
+            batch_size=_BATCH,
+            lr=recipe.lr,
+            weight_decay=0.01,
+            accelerator="cpu",
+            seed=seed,
         )
         fit(model, _Batches(store, labels[rows], recipe.views), training, Card("baseline", {}), quiet=True)
         return _Fitted(model.eval(), recipe.embed)
@@ -269,7 +279,14 @@ def _count_rocket(fitted: _Rocket) -> int:
 
 def _network(name: str, recipe: _Recipe) -> Method:
     does: dict[str, Any] = {"predict": _predict} if recipe.supervised else {"embed": _embed}
-    return Method(name, fit=_Fit(recipe), parameters=_count, digest=repr(recipe.steps), **does)
+    budget = repr(recipe.steps) if recipe.minutes is None else f"{recipe.minutes} minutes"
+    return Method(
+        name, fit=_Fit(recipe), within=partial(_timed, name, recipe), parameters=_count, digest=budget, **does
+    )
+
+
+def _timed(name: str, recipe: _Recipe, minutes: float) -> Method:
+    return _network(name, replace(recipe, steps=_ENDLESS, minutes=minutes))
 
 
 BASELINES: dict[str, Method] = {

@@ -15,7 +15,7 @@ from manifests.errors import BadInput
 from manifests.ids import file_sha256
 from manifests.release import Release
 
-__all__ = ["PROPOSALS", "load_method", "methods_for"]
+__all__ = ["PROPOSALS", "load_method", "methods_for", "timed"]
 
 PROPOSALS = "proposals:"
 
@@ -50,6 +50,20 @@ def methods_for(
     if twice := {name for name in names if names.count(name) > 1}:
         raise BadInput(f"Two methods are called {sorted(twice)[0]!r}. Name each once; a file is called by its name.")
     return methods
+
+
+def timed(methods: Sequence[Method], minutes: float) -> list[Method]:
+    """The same methods, each network that is trained here for so many minutes instead of for its number of steps.
+
+    Raises:
+        BadInput: no such network is among them.
+    """
+    if not any(method.within for method in methods):
+        networks = [name for name, method in BASELINES.items() if method.within]
+        raise BadInput(
+            f"--minutes {minutes:g}: no network is to be trained. Name one with --method: {', '.join([*networks, TUNED])}."
+        )
+    return [method.within(minutes) if method.within else method for method in methods]
 
 
 def _method(name: str, known: dict[str, Method]) -> Method:

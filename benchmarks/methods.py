@@ -54,6 +54,7 @@ class Method:
         describe_videos: (recordings, taxonomy) to (n, d) features, for emotion.
         spot: (a clip's poses, frames a second) to candidate gestures, for spotting.
         proposals_of: the model whose rows of the proposals table are its detections, for spotting.
+        within: minutes to the same method, trained for so long instead of for its number of steps; networks have it.
         parameters: of what was fitted, how many numbers were learned.
         source: the Python file that it was loaded from.
         digest: changes when its code does.
@@ -66,6 +67,7 @@ class Method:
     describe_videos: Callable[[Sequence[Video], Taxonomy], Floats] | None = None
     spot: Callable[[Poses, float], list[Candidate]] | None = None
     proposals_of: str | None = None
+    within: Callable[[float], Method] | None = None
     parameters: Callable[[Any], int] | None = None
     source: str | None = None
     digest: str = ""

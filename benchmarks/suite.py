@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from benchmarks.baselines import BASELINES
 from benchmarks.cells import Cell, ScoreCells, compute, kept, workers_that_fit
-from benchmarks.choice import methods_for
+from benchmarks.choice import methods_for, timed
 from benchmarks.corpus import Corpus, describe, many
 from benchmarks.differences import Drawn
 from benchmarks.duplicates import split_notes
@@ -61,6 +61,7 @@ def benchmark(
     tasks: Sequence[str] | None = None,
     methods: Sequence[str | Method] | None = None,
     checkpoints: Sequence[Path | str] = (),
+    minutes: float | None = None,
     protocol: str | None = None,
     notes: Sequence[str] = (),
     seeds: int = 3,
@@ -77,6 +78,8 @@ def benchmark(
         methods: names, `proposals:<model version>`, paths of Python files (see `benchmarks.methods`) or methods; by default all
             built in, and the proposals of every model in the release.
         checkpoints: a pre-trained MG-FM, a spotter, scored beside the other methods.
+        minutes: how long each network that is trained here is trained, instead of its number of steps; how far it comes, and so
+            its score, then depends on the machine.
         protocol: score this split of the release as it is, however few its people (`given` is the one that an imported set
             came with); by default its cross-subject split, or folds where people are few.
         notes: more that a reader of the scores must know.
@@ -87,7 +90,7 @@ def benchmark(
 
     Raises:
         BadInput: no release there; an unknown task or method; a split with a person in train and in test, or
-            no such protocol.
+            no such protocol; minutes, but no network to be trained.
         CannotWrite: `out` can't be written.
     """
     started, begun = time.monotonic(), datetime.now(UTC)
@@ -96,6 +99,10 @@ def benchmark(
         raise BadInput(f"--seeds {seeds}: give 1 or more.")
     release, out = open_release(release_path), Path(out)
     found = methods_for(release, methods, checkpoints)
+    if minutes is not None:
+        found = timed(found, minutes)
+        trained = ", ".join(method.name for method in found if method.within)
+        notes = [*notes, f"Trained for {minutes:g} minutes each time, on this machine: {trained}."]
     corpus = Corpus(release, protocol)
     release_digest = _digest(release)
     divided = corpus.protocol()

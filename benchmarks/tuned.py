@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,11 @@ class _Tune:
 
     Attributes:
         path: of the pre-trained encoder's weights; None trains from scratch.
+        minutes: after which training ends, if its passes haven't ended it before.
     """
 
     path: str | None
+    minutes: float | None = None
 
     def __call__(self, samples: Sequence[Sample], labels: Ints, taxonomy: tuple[str, ...], seed: int) -> Any:
         from models.recognise import RecogniseSettings, train_recognise
@@ -41,7 +44,8 @@ class _Tune:
         known = np.flatnonzero(labels >= 0)
         store = replace(hold([samples[int(i)] for i in known], taxonomy), labels=labels[known])
         settings = RecogniseSettings()
-        settings = replace(settings, training=replace(settings.training, seed=seed, accelerator="cpu"))
+        training = replace(settings.training, seed=seed, minutes=self.minutes, accelerator="cpu")
+        settings = replace(settings, training=training)
         encoder = None if self.path is None else load_pretrained(self.path)[0]
         everything = np.arange(len(known))
         # It wants something to test on; the tested people are none of its business here.
@@ -61,9 +65,24 @@ def _count(model: Any) -> int:
     return sum(weights.numel() for weights in model.parameters())
 
 
-FROM_SCRATCH = Method("mg-fm-scratch", fit=_Tune(None), predict=_predict, parameters=_count)
+def _method(name: str, fit: _Tune, weights: str = "") -> Method:
+    return Method(
+        name,
+        fit=fit,
+        predict=_predict,
+        within=partial(_timed, name, fit, weights),
+        parameters=_count,
+        digest=weights if fit.minutes is None else f"{weights} {fit.minutes} minutes",
+    )
+
+
+def _timed(name: str, fit: _Tune, weights: str, minutes: float) -> Method:
+    return _method(name, replace(fit, minutes=minutes), weights)
+
+
+FROM_SCRATCH = _method("mg-fm-scratch", _Tune(None))
 
 
 def fine_tuned(weights: Path) -> Method:
     """The method of a pre-trained MG-FM's file of weights."""
-    return Method(TUNED, fit=_Tune(str(weights)), predict=_predict, parameters=_count, digest=file_sha256(weights))
+    return _method(TUNED, _Tune(str(weights)), file_sha256(weights))

@@ -29,6 +29,12 @@ def benchmark(
         list[Path] | None,
         typer.Option("--checkpoint", help="Score this pre-trained MG-FM, or this spotter, too; may be repeated."),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--minutes", min=0.001, help="Train each network that is named for so long, not for its number of steps."
+        ),
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(
@@ -75,6 +81,7 @@ def benchmark(
         tasks=task,
         methods=method,
         checkpoints=checkpoint or (),
+        minutes=minutes,
         protocol=protocol,
         notes=notes,
         seeds=seeds,

@@ -15,6 +15,7 @@ from benchmarks.corpus import Corpus
 from benchmarks.methods import embed, predict
 from benchmarks.suite import benchmark
 from benchmarks.tuned import FROM_SCRATCH
+from manifests.errors import BadInput
 from models import recognise
 from models.recognise import RecogniseSettings
 from models.skeletons import skeleton
@@ -103,6 +104,31 @@ def test_our_network_from_random_weights(corpus, monkeypatch):
     assert found.scores.shape == (len(corpus.samples), len(corpus.taxonomy))
     np.testing.assert_allclose(found.scores.sum(1), 1, rtol=1e-4)
     assert FROM_SCRATCH.parameters(fitted) == sum(weights.numel() for weights in fitted.parameters())
+
+
+@pytest.mark.parametrize("name", ["st-gcn", "predict-cluster", FROM_SCRATCH.name])
+def test_time_instead_of_steps_ends_a_training(corpus, monkeypatch, name):
+    monkeypatch.setattr(baselines, "_BATCH", 4)
+    monkeypatch.setattr(baselines, "_FRAMES", 16)
+    # Its own passes would take as good as for ever, so only the clock can end it.
+    monkeypatch.setattr(recognise, "RecogniseSettings", partial(RecogniseSettings, epochs=10**9, test_views=1))
+    method = BASELINES[name].within(0.001)
+    assert method.name == name
+    assert len({BASELINES[name].digest, method.digest, BASELINES[name].within(0.002).digest}) == 3, "cells of their own"
+    fitted = method.fit(corpus.samples, corpus.labels, corpus.taxonomy, 0)
+    assert method.parameters(fitted) > 1000
+
+
+def test_minutes_are_said_in_the_report_and_refused_where_nothing_is_trained(make_release, tmp_path, monkeypatch):
+    monkeypatch.setattr(baselines, "_BATCH", 4)
+    monkeypatch.setattr(baselines, "_FRAMES", 16)
+    ask = partial(benchmark, make_release(3).path, tasks=["unsupervised"], minutes=0.001, seeds=1, quiet=True)
+    report = ask(tmp_path / "out", methods=["predict-cluster", "kinematics-ridge"])
+    assert report.exit_code == 0, report.failures
+    assert {score.method for score in report.scores} == {"predict-cluster", "kinematics-ridge"}
+    assert "Trained for 0.001 minutes each time, on this machine: predict-cluster." in report.notes
+    with pytest.raises(BadInput, match=r"--minutes 0\.001: no network is to be trained.*st-gcn, .*mg-fm-tuned"):
+        ask(tmp_path / "none", methods=["kinematics-ridge"])
 
 
 def test_they_are_scored_where_they_are_named(make_release):
