@@ -117,37 +117,35 @@ def windows(store: PoseStore, items: Ints, start: Reals, length: Reals, frames: 
     at = start[:, None] + np.linspace(0.0, 1.0, frames)[None] * np.maximum(length - 1, 0)[:, None]
     at = np.clip(at, first[:, None], last[:, None])
     low = np.floor(at).astype(np.int64)
-    share = (at - low).astype(np.float32)[..., None, None]
+    share = (at - low).astype(np.float32)[..., None]
     poses = np.asarray(store.poses)
     found = poses.take(low, axis=0)
     valid = np.ones(found.shape[:-1], dtype=np.bool_) if store.gapless else found[..., -1] > SEEN
+    # Below, an axis at a time where it can't be all at once: numpy handles rows of two or three numbers several times slower.
     if share.any():
         after = poses.take(np.minimum(low + 1, last[:, None]), axis=0)
-        weight: Floats = share
-        if not store.gapless:
-            seen_after = (after[..., -1:] > SEEN) & (
-                share > 0
-            )  # a frame that falls on a sample needs no neighbour's help
-            weight = np.where(valid[..., None] & seen_after, share, seen_after).astype(np.float32)
-            valid |= seen_after[..., 0]
+        seen_after = after[..., -1] > SEEN
         after -= found
-        after *= weight
+        if store.gapless:
+            after *= share[..., None]
+        else:
+            seen_after &= share > 0  # a frame that falls on a sample needs no neighbour's help
+            weight = np.where(valid & seen_after, share, seen_after)
+            for axis in range(store.dims):
+                after[..., axis] *= weight
+            valid |= seen_after
         found += after
-    positions = found[..., :-1]
+    positions: Floats = np.zeros((*found.shape[:-1], 3), dtype=np.float32)
+    for axis in range(store.dims):
+        positions[..., axis] = found[..., axis]
     if not store.in_body_frame:
         positions = normalise(positions, valid, store.skeleton)
     elif not store.gapless:
-        positions = positions * valid[..., None]
-    return _batch(positions, valid, store, items)
-
-
-def _batch(positions: Floats, valid: npt.NDArray[np.bool_], store: PoseStore, items: Ints) -> Batch:
-    full = np.zeros((*positions.shape[:-1], 3), dtype=np.float32)
-    full[..., : positions.shape[-1]] = positions
+        positions *= valid[..., None]
     if store.y_down:
-        np.negative(full[..., 1], out=full[..., 1])
+        np.negative(positions[..., 1], out=positions[..., 1])
     return Batch(
-        positions=torch.from_numpy(full),
+        positions=torch.from_numpy(positions),
         valid=torch.from_numpy(valid),
         joints=torch.from_numpy(store.skeleton.joint_ids),
         labels=torch.from_numpy(store.labels[items]),
