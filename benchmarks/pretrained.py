@@ -1,7 +1,8 @@
 """Checkpoints as methods: embeddings by a pre-trained MG-FM, detections by a trained spotter; their weights stay as they are.
 
 Beside a pre-trained MG-FM stands `mg-fm-random`, the same network with random weights: what lies between the two is what
-pre-training is worth.
+pre-training is worth. Each number of an embedding is scaled to the deviation that it has over the gestures that may be seen, without
+their labels, as the kinematic baseline's are.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks.corpus import Sample
 from benchmarks.held import hold
@@ -48,13 +50,13 @@ def pretrained(checkpoint: Path | str) -> Method:
         count = _count(_load_spotter(str(path)).network)
         return Method(_SPOTTER, spot=_Spot(str(path)), parameters=_Parameters(count), digest=file_sha256(path))
     count = _count(load_pretrained(str(path))[0])
-    return Method(NAME, embed=_Embed(str(path)), parameters=_Parameters(count), digest=file_sha256(path))
+    return Method(NAME, fit=_Fit(str(path)), embed=_embed, parameters=_Parameters(count), digest=file_sha256(path))
 
 
 def untrained(weights: Path) -> Method:
     """The network of a pre-trained MG-FM's file of weights, with weights drawn by the seed instead."""
-    draw = _Draw(str(weights))
-    return Method(RANDOM, fit=draw, embed=_embed_untrained, parameters=_Parameters(0), digest=file_sha256(weights))
+    draw = _Fit(str(weights), random=True)
+    return Method(RANDOM, fit=draw, embed=_embed, parameters=_Parameters(0), digest=file_sha256(weights))
 
 
 def weights_of(checkpoint: Path | str) -> Path:
@@ -86,36 +88,38 @@ def load_pretrained(path: str) -> tuple[Any, int]:
 
 
 @dataclass(frozen=True)
-class _Embed:
-    """Picklable, so that other processes load the weights themselves."""
+class _Fitted:
+    """An encoder, and how its embeddings of the gestures that may be seen are spread, by which all are scaled."""
 
-    path: str
-
-    def __call__(self, _: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
-        """(n, parts · 2 · width) mean and deviation of each gesture's tokens, each part of the body apart."""
-        encoder, frames = load_pretrained(self.path)
-        return _tokens_by_part(encoder, frames, self.path, samples)
+    encoder: Any
+    frames: int
+    name: str
+    scale: StandardScaler
 
 
 @dataclass(frozen=True)
-class _Draw:
-    """Picklable, so that other processes draw the weights themselves."""
+class _Fit:
+    """Picklable, so that other processes load or draw the weights themselves. No label is looked at."""
 
     path: str
+    random: bool = False
 
-    def __call__(self, samples: Sequence[Sample], labels: Any, taxonomy: tuple[str, ...], seed: int) -> Any:  # noqa: ARG002
+    def __call__(self, samples: Sequence[Sample], labels: Any, taxonomy: tuple[str, ...], seed: int) -> _Fitted:  # noqa: ARG002
         import torch
 
         from models.mgfm import MGFM
 
-        encoder, frames = load_pretrained(self.path)
-        torch.manual_seed(seed)
-        return MGFM(encoder.settings).eval(), frames, f"{self.path} {seed}"
+        (encoder, frames), name = load_pretrained(self.path), self.path
+        if self.random:
+            torch.manual_seed(seed)
+            encoder, name = MGFM(encoder.settings).eval(), f"{self.path} {seed}"
+        return _Fitted(encoder, frames, name, StandardScaler().fit(_tokens_by_part(encoder, frames, name, samples)))
 
 
-def _embed_untrained(fitted: Any, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
-    encoder, frames, name = fitted
-    return _tokens_by_part(encoder, frames, name, samples)
+def _embed(fitted: _Fitted, samples: Sequence[Sample]) -> npt.NDArray[np.float32]:
+    """(n, parts · 2 · width) mean and deviation of each gesture's tokens, each part of the body apart, each number scaled."""
+    tokens = _tokens_by_part(fitted.encoder, fitted.frames, fitted.name, samples)
+    return np.asarray(fitted.scale.transform(tokens), dtype=np.float32)
 
 
 # What was last embedded in this process: tasks, seeds and shares of labels ask for the same lists of gestures. Lists are kept as they

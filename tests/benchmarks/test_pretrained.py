@@ -17,6 +17,7 @@ from benchmarks.suite import benchmark
 from manifests.errors import BadInput
 from models import recognise
 from models.checkpoints import Card, save_weights
+from models.features import features
 from models.mgfm import MGFM, NetworkSettings
 from models.pretrain import PretrainSettings, load_encoder
 from models.recognise import RecogniseSettings
@@ -43,10 +44,15 @@ def checkpoint(tmp_path):
 def test_embeddings_come_in_the_order_of_the_gestures(make_release, checkpoint):
     samples = Corpus(make_release(2, each=6)).samples  # more than ten, so that names sort otherwise than numbers
     method = pretrained(checkpoint)
-    together = embed(method, None, samples)
-    alone = np.concatenate([embed(method, None, [sample]) for sample in samples])
+    fitted = method.fit(samples[:12], np.full(12, -1), (), 0)
+    together = embed(method, fitted, samples)
+    alone = np.concatenate([embed(method, fitted, [sample]) for sample in samples])
     assert together.shape == (24, 4 * 2 * 16)  # torso, arms, face and legs
-    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(together, alone, atol=1e-3)
+    # Scaled by the gestures that may be seen, and by no others.
+    np.testing.assert_allclose(together[:12].mean(0), 0, atol=1e-3)
+    np.testing.assert_allclose(together[:12].std(0), 1, atol=1e-3)
+    assert np.abs(together.std(0) - 1).max() > 0.01
     assert len(np.unique(together.round(4), axis=0)) == 24
 
 
@@ -103,15 +109,25 @@ def test_beside_it_stands_the_same_network_with_random_weights(make_release, che
     ]
 
 
-def test_the_same_gestures_are_embedded_once_and_other_poses_anew(make_release, checkpoint):
+def test_the_same_gestures_are_embedded_once_and_other_poses_anew(make_release, checkpoint, monkeypatch):
     samples = Corpus(make_release(2, each=3)).samples
     method = pretrained(checkpoint)
-    first = method.embed(None, samples)
-    assert method.embed(None, list(samples)) is first
-    assert len(method.embed(None, samples[1:])) == len(samples) - 1
+    fitted = method.fit(samples, np.full(len(samples), -1), (), 0)
+    asked = []
+
+    def watched(encoder, store, *rest, **options):
+        asked.append(len(store))
+        return features(encoder, store, *rest, **options)
+
+    monkeypatch.setattr("models.features.features", watched)
+    first = method.embed(fitted, samples)
+    np.testing.assert_array_equal(method.embed(fitted, list(samples)), first)
+    assert asked == []
+    assert len(method.embed(fitted, samples[1:])) == len(samples) - 1
     poses = samples[0].poses
     moved = replace(samples[0], poses=replace(poses, keypoints=poses.keypoints * np.float32([1, 2, 1])))
-    assert np.abs(method.embed(None, [moved, *samples[1:]])[0] - first[0]).max() > 1e-4
+    assert np.abs(method.embed(fitted, [moved, *samples[1:]])[0] - first[0]).max() > 1e-4
+    assert asked == [len(samples) - 1, len(samples)]
 
 
 def test_the_number_of_weights(checkpoint):
