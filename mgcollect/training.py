@@ -139,9 +139,19 @@ def embed(
     dataset: Dataset = None,
     out: Annotated[Path, typer.Option("--out", help="The Parquet file to write.")] = Path("embeddings.parquet"),
     clips: Annotated[bool, typer.Option("--clips", help="Embed whole clips instead of gestures.")] = False,
+    pooling: Annotated[
+        Literal["mean", "moments", "parts", "grid"],
+        typer.Option(
+            "--pooling",
+            help="What is kept of the tokens; parts tells rare gestures better, and is some ten times wider.",
+        ),
+    ] = "mean",
     quiet: Quiet = False,
 ) -> None:
     """Write an embedding of every gesture, or of every clip.
+
+    An embedding is the mean of all tokens; or also their maximum and deviation (moments); mean and deviation of each part of
+    the body (parts); or the mean of each joint in each quarter of the time (grid).
 
     Example:  mgcollect embed --release dataset/releases/1.0.0 --checkpoint mgfm --out embeddings.parquet
     """
@@ -152,7 +162,7 @@ def embed(
     load_encoder(checkpoint)  # a wrong one is refused before hours of poses are prepared
     with tempfile.TemporaryDirectory(prefix="mgcollect-") as folder:
         store = prepare(source_of(release, dataset), Path(folder) / "poses", gestures=not clips)
-        report = run(store, checkpoint, out, quiet=quiet)
+        report = run(store, checkpoint, out, pooling=pooling, quiet=quiet)
     if not quiet:
         show_embedding(out, report)
 

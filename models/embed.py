@@ -17,7 +17,7 @@ from manifests.ids import file_sha256
 from manifests.parquet import replacing
 from manifests.provenance import made_by
 from models.checkpoints import MODEL, Card
-from models.features import features
+from models.features import Pooling, features
 from models.mgfm import MGFM
 from models.pretrain import load_encoder
 from models.store import PoseStore
@@ -50,6 +50,7 @@ def embed(
     out: Path | str,
     *,
     frames: int = 64,
+    pooling: Pooling = "mean",
     device: str = "cpu",
     quiet: bool = False,
 ) -> EmbedReport:
@@ -61,15 +62,18 @@ def embed(
         checkpoint: folder or file that `pretrain` wrote.
         out: the Parquet file to write.
         frames: length that each item is resampled to.
+        pooling: how tokens become one embedding, see `models.features.features`.
 
     Raises:
-        BadInput: there is no checkpoint, or it is of something else.
+        BadInput: the store is empty, there is no checkpoint, or it is of something else.
         CannotWrite: `out` can't be written.
     """
     encoder, card = load_encoder(checkpoint)
     begun = time.monotonic()
-    width = encoder.settings.width
-    schema = _schema(width, Path(checkpoint), card)
+    if not len(store):
+        raise BadInput(f"{store.path}: there is nothing to embed.")
+    width = features(encoder, store, np.arange(1), frames=frames, pooling=pooling).shape[1]
+    schema = _schema(width, Path(checkpoint), card, pooling)
     with (
         replacing(out) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
@@ -77,12 +81,12 @@ def embed(
     ):
         for at in range(0, len(store), _CHUNK):
             items = np.arange(at, min(at + _CHUNK, len(store)))
-            writer.write_table(_rows(encoder.to(device), store, items, schema, frames, device))
+            writer.write_table(_rows(encoder.to(device), store, items, schema, frames, pooling, device))
             progress.update(len(items))
     return EmbedReport(len(store), int(store.lengths.sum()), width, time.monotonic() - begun)
 
 
-def _schema(width: int, checkpoint: Path, card: Card) -> pa.Schema:
+def _schema(width: int, checkpoint: Path, card: Card, pooling: Pooling) -> pa.Schema:
     source = checkpoint / MODEL if checkpoint.is_dir() else checkpoint
     return pa.schema(
         [
@@ -91,14 +95,20 @@ def _schema(width: int, checkpoint: Path, card: Card) -> pa.Schema:
             pa.field("label", pa.string()),
             pa.field("embedding", pa.list_(pa.float32(), width), nullable=False),
         ],
-        metadata={"made_by": made_by(f"mgfm step {card.step}", file_sha256(source))},
+        metadata={"made_by": made_by(f"mgfm step {card.step}", file_sha256(source)), "pooling": pooling},
     )
 
 
 def _rows(
-    encoder: MGFM, store: PoseStore, items: npt.NDArray[np.int64], schema: pa.Schema, frames: int, device: str
+    encoder: MGFM,
+    store: PoseStore,
+    items: npt.NDArray[np.int64],
+    schema: pa.Schema,
+    frames: int,
+    pooling: Pooling,
+    device: str,
 ) -> pa.Table:
-    values = features(encoder, store, items, frames=frames, device=device)
+    values = features(encoder, store, items, frames=frames, pooling=pooling, device=device)
     labels = [store.classes[label] if 0 <= label < len(store.classes) else None for label in store.labels[items]]
     return pa.table(
         {

@@ -36,6 +36,16 @@ def test_every_item_has_its_embedding(checkpoint, store, tmp_path):
     assert b"mgfm step 7 sha256:" in table.schema.metadata[b"made_by"]
 
 
+@pytest.mark.parametrize("pooling", ["moments", "parts", "grid"])
+def test_tokens_are_pooled_as_asked(checkpoint, store, tmp_path, pooling):
+    folder, encoder = checkpoint
+    expected = features(encoder, store, np.arange(48), pooling=pooling)
+    report = embed(store, folder, tmp_path / "e.parquet", pooling=pooling, quiet=True)
+    assert report.width == expected.shape[1] > 32
+    np.testing.assert_allclose(read_embeddings(tmp_path / "e.parquet")[1], expected, atol=1e-6)
+    assert pq.read_schema(tmp_path / "e.parquet").metadata[b"pooling"] == pooling.encode()
+
+
 def test_another_file_is_told(tmp_path):
     pq.write_table(pa.table({"x": [1]}), tmp_path / "x.parquet")
     with pytest.raises(BadInput, match="no file of embeddings"):
