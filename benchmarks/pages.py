@@ -222,9 +222,7 @@ def _html_table(lines: list[Line]) -> str:
         f"<tr><th>{escape(what)}</th>" + "".join(f"<td>{_cell(line)}</td>" for line in row) + "</tr>"
         for what, row in rows
     )
-    return (
-        f'<div class="scroll"><table><thead><tr><th>metric</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
+    return f'<div class="scroll"><table class="rows"><thead><tr><th>metric</th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _cell(line: Line | None) -> str:
