@@ -288,9 +288,16 @@ def _decoded_times(path: Path, stream: int) -> tuple[npt.NDArray[np.int64], npt.
     except FileNotFoundError:
         raise _no_ffprobe() from None
     frames = [line.split(",")[:2] for line in done.stdout.splitlines() if line.count(",")]
-    pts = np.array([int(when) for _, when in frames if when != "N/A"], np.int64)
+    times: list[int] = []
+    for _, when in frames:
+        if when != "N/A":
+            times.append(int(when))
+        elif (
+            len(times) > 1
+        ):  # the last frame, which some decoders hand out without its time: one step after the one before
+            times.append(2 * times[-1] - times[-2])
     keyframes = np.array([int(when) for key, when in frames if when != "N/A" and key == "1"], np.int64)
-    return np.sort(pts), np.sort(keyframes)
+    return np.sort(np.array(times, np.int64)), np.sort(keyframes)
 
 
 def _check_whole(path: Path, head: dict[str, Any], stream: dict[str, Any], packets: _Packets) -> None:
