@@ -124,16 +124,17 @@ def windows(store: PoseStore, items: Ints, start: Reals, length: Reals, frames: 
     # Below, an axis at a time where it can't be all at once: numpy handles rows of two or three numbers several times slower.
     if share.any():
         after = poses.take(np.minimum(low + 1, last[:, None]), axis=0)
-        seen_after = after[..., -1] > SEEN
-        after -= found
         if store.gapless:
+            after -= found
             after *= share[..., None]
         else:
-            seen_after &= share > 0  # a frame that falls on a sample needs no neighbour's help
+            # A frame that falls on a sample needs no neighbour's help.
+            seen_after = (after[..., -1] > SEEN) & (share > 0)
             weight = np.where(valid & seen_after, share, seen_after)
+            valid |= seen_after
+            after -= found
             for axis in range(store.dims):
                 after[..., axis] *= weight
-            valid |= seen_after
         found += after
     positions: Floats = np.zeros((*found.shape[:-1], 3), dtype=np.float32)
     for axis in range(store.dims):
